@@ -1,0 +1,16 @@
+import { parseConfig } from "../core/config/load.ts";
+import type { RuleOptions } from "./rules.ts";
+
+/** The options of the committed rule file: what a configuration that says nothing about alerting has. */
+export function defaultRuleOptions(): RuleOptions {
+  return ruleOptions(parseConfig("platform: default\nroles: {}\n", "default"));
+}
+
+/** The options of the rules that belong to a configuration. */
+export function ruleOptions({ alerting, thresholds }: ReturnType<typeof parseConfig>): RuleOptions {
+  return {
+    thresholds,
+    runbookBaseUrl: alerting.runbook_base_url,
+    dashboardBaseUrl: alerting.dashboard_base_url,
+  };
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// Plain JavaScript, so that even an old Node gets as far as saying what is wrong.
+import { existsSync } from "node:fs";
+import module from "node:module";
+
+const needed = [22, 22];
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
+  process.stderr.write(
+    `redisops needs Node ${needed.join(".")} or later; this is ${process.versions.node}\n`,
+  );
+  process.exit(64);
+}
+module.enableCompileCache?.();
+
+// A checkout runs its sources, the published package what was compiled from them.
+const source = new URL("../cli/main.ts", import.meta.url);
+const { main } = await import(existsSync(source) ? source : new URL("../dist/cli/main.js", import.meta.url));
+process.exitCode = await main(process.argv.slice(2));

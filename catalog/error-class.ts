@@ -1,0 +1,26 @@
+/**
+ * How a server failed to answer. Bounded on purpose, because it is a label value.
+ *
+ * - `refused`: nothing listens there (the process is down).
+ * - `timeout`: connected or connecting, but no answer before the deadline (hung, or the network drops packets).
+ * - `unreachable`: the name does not resolve, or the network or the peer ended the connection.
+ * - `auth`: the server answers, and rejects the credentials or the permission.
+ * - `loading`: the server is reading its data set and serves nothing yet.
+ * - `readonly`: a replica answered where a primary was expected.
+ * - `out_of_memory`: the server refuses writes at its memory limit.
+ * - `cluster_down`: the cluster does not serve the slot.
+ * - `other`: the server answered with any other error.
+ */
+export const errorClasses = [
+  "refused",
+  "timeout",
+  "unreachable",
+  "auth",
+  "loading",
+  "readonly",
+  "out_of_memory",
+  "cluster_down",
+  "other",
+] as const;
+
+export type ErrorClass = (typeof errorClasses)[number];

@@ -1,0 +1,100 @@
+import type { LabelName, MetricName } from "./metrics.ts";
+import type { Role } from "./roles.ts";
+import type { Signal } from "./signal.ts";
+
+/** A number that decides when an alert fires, with its reason. Overridable in redisops.yaml under `thresholds.<mode>`. */
+export interface Threshold {
+  /** A duration such as `1m`, or a number in the given unit. */
+  readonly value: string | number;
+  readonly unit: "duration" | "ratio" | "factor" | "count" | "per_second";
+  readonly reason: string;
+}
+
+export interface DiagnosisBranch {
+  /** What the command shows. */
+  readonly observed: string;
+  /** What follows from it, and what to do. */
+  readonly conclusion: string;
+}
+
+/** A command to run and the branches on what it shows. */
+export interface DiagnosisStep {
+  readonly command: string;
+  readonly branches: readonly DiagnosisBranch[];
+}
+
+/** What ends the mode: a `redisops recover` command, or the reason why there is none and what to do instead. */
+export type Remedy =
+  | {
+      readonly kind: "command";
+      readonly command: string;
+      /** Which metric moves, and how far, when it worked. */
+      readonly proof: string;
+      readonly within: string;
+      readonly rollback: string;
+      readonly whenItFails: string;
+    }
+  | {
+      readonly kind: "none";
+      readonly reason: string;
+      readonly instead: string;
+      readonly proof: string;
+      readonly within: string;
+      readonly rollback: string;
+      readonly whenItFails: string;
+    };
+
+/** A metric that leaves its healthy value: `samples` one interval apart, starting at time 0. */
+export interface FaultSeries {
+  readonly metric: MetricName | "up";
+  readonly labels: Readonly<Partial<Record<LabelName | "job" | "instance", string>>>;
+  /** Runs of equal samples; a counter's run gives its increase per interval instead. */
+  readonly runs: readonly { readonly value: number | "stale"; readonly samples: number }[];
+}
+
+/** Firing and silent moments of all alerts while the given series leave their healthy values. */
+export interface AlertScenario {
+  readonly name: string;
+  readonly faults: readonly FaultSeries[];
+  /** Ids of the modes that fire at that time; all others must be silent. The Watchdog is implied. */
+  readonly expect: readonly { readonly at: string; readonly firing: readonly string[] }[];
+}
+
+/** What the alert says for the first firing moment of the first scenario, written by hand. */
+export interface AlertExample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly summary: string;
+  readonly description: string;
+}
+
+/** One way in which a platform that depends on Redis degrades. Its id is the alert's name and the runbook's file name. */
+export interface DegradationMode {
+  readonly id: string;
+  readonly title: string;
+  readonly role: Role;
+  /** `page` wakes somebody, `ticket` waits for the morning, `none` is never shown. */
+  readonly severity: "page" | "ticket" | "none";
+  /** Whether users feel it (symptom) or it leads to what they feel (cause). */
+  readonly nature: "symptom" | "cause" | "heartbeat";
+  /** The platform's documented behaviour that this mode stands for, in own words. */
+  readonly origin: string;
+  readonly signal: Signal;
+  readonly thresholds: Readonly<Record<string, Threshold>> & { readonly for: Threshold };
+  /** Prometheus templates of the alert's annotations. */
+  readonly summary: string;
+  readonly description: string;
+  readonly userImpact: string;
+  readonly containment: string;
+  readonly aggravators: readonly string[];
+  readonly normal: string;
+  readonly frequency: string;
+  readonly prevention: string;
+  readonly diagnosis: readonly DiagnosisStep[];
+  readonly remedy: Remedy;
+  /** Modes of the same role that this one causes and therefore silences while it fires. */
+  readonly inhibits: readonly string[];
+  /** Ids of the dashboard panels that show it. */
+  readonly panels: readonly string[];
+  readonly scenarios: readonly AlertScenario[];
+  readonly example: AlertExample;
+}

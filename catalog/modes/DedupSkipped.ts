@@ -1,0 +1,124 @@
+import type { DegradationMode } from "../mode.ts";
+
+export const DedupSkipped: DegradationMode = {
+  id: "DedupSkipped",
+  title: "Deduplication filter unreachable",
+  role: "dedup",
+  severity: "page",
+  nature: "symptom",
+  origin:
+    "Without the filter nobody can tell whether a notification was already sent. It is sent anyway: a missing fraud alert is worse than a repeated one. Duplicates are bounded by the length of the outage.",
+  signal: {
+    kind: "threshold",
+    measure: { metric: "redisops_role_up", where: { role: "dedup" } },
+    aggregate: "max",
+    by: ["role"],
+    comparison: "==",
+    limit: 0,
+  },
+  thresholds: {
+    for: {
+      value: "1m",
+      unit: "duration",
+      reason: "Outlasts a Sentinel promotion of the filter’s replica, which ends within seconds.",
+    },
+  },
+  summary: "Deduplication filter is unreachable: duplicates are being accepted",
+  description:
+    "The filter does not answer. Every notification is sent without a duplicate check; when the server is back, check whether it still knows what was sent (BloomCold).",
+  userImpact: "Some people receive the same notification more than once. Nobody misses one.",
+  containment: "Workers skip the check and send. Delivery is never held back for the filter.",
+  aggravators: [
+    "Pausing the workers until the filter is back: time-sensitive notifications would be missed.",
+    "Replaying queues or retrying failed batches during the outage: every replay is delivered.",
+  ],
+  normal: 'redisops_role_up{role="dedup"} is 1 in every scrape.',
+  frequency: "Only when the filter’s server and its replica are both gone; expect none in a normal month.",
+  prevention:
+    "Keep a replica and three Sentinels for the filter; enable persistence so that a restart does not come back empty.",
+  diagnosis: [
+    {
+      command: "redisops status --role dedup",
+      branches: [
+        {
+          observed: "state “refused”",
+          conclusion: "The process is not running. Start it; then look at BloomCold.",
+        },
+        {
+          observed: "state “timeout”",
+          conclusion:
+            "The process hangs: a long command or a full disk. Look at its slow log and CPU before restarting it, a restart may empty it.",
+        },
+        {
+          observed: "state “loading”",
+          conclusion: "It is reading its data set and will know what was sent. Wait.",
+        },
+        {
+          observed: "state “ok” and mode BloomCold",
+          conclusion: "The server is back but empty: run redisops recover bloom.",
+        },
+      ],
+    },
+  ],
+  remedy: {
+    kind: "none",
+    reason: "Only starting the server ends this mode. Duplicates sent meanwhile cannot be taken back.",
+    instead:
+      "Start or fail over the filter’s Redis. If it comes back empty, BloomCold follows: run redisops recover bloom.",
+    proof: 'redisops_role_up{role="dedup"} is 1 again and redisops_bloom_canary_absent_ratio is 0.',
+    within: "one scrape after the server answers",
+    rollback: "Nothing was changed by redisops.",
+    whenItFails:
+      "Start a new empty server under the same address and rebuild the filter with redisops recover bloom.",
+  },
+  inhibits: ["BloomCold", "BloomSaturated"],
+  panels: ["role-up", "role-failures", "role-response"],
+  scenarios: [
+    {
+      name: "the filter’s server goes away and comes back complete",
+      faults: [
+        {
+          metric: "redisops_role_up",
+          labels: { role: "dedup" },
+          runs: [
+            { value: 1, samples: 3 },
+            { value: 0, samples: 7 },
+            { value: 1, samples: 10 },
+          ],
+        },
+        {
+          metric: "redisops_bloom_canary_absent_ratio",
+          labels: { role: "dedup" },
+          runs: [
+            { value: 0, samples: 3 },
+            { value: "stale", samples: 7 },
+            { value: 0, samples: 10 },
+          ],
+        },
+      ],
+      expect: [
+        { at: "2m", firing: [] },
+        { at: "3m", firing: [] },
+        { at: "5m", firing: ["DedupSkipped"] },
+        { at: "12m", firing: [] },
+      ],
+    },
+    {
+      name: "another role’s server goes away",
+      faults: [
+        {
+          metric: "redisops_role_up",
+          labels: { role: "preferences" },
+          runs: [{ value: 0, samples: 20 }],
+        },
+      ],
+      expect: [{ at: "10m", firing: [] }],
+    },
+  ],
+  example: {
+    labels: { role: "dedup" },
+    summary: "Deduplication filter is unreachable: duplicates are being accepted",
+    description:
+      "The filter does not answer. Every notification is sent without a duplicate check; when the server is back, check whether it still knows what was sent (BloomCold).",
+  },
+};

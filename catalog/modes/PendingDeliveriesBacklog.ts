@@ -1,0 +1,159 @@
+import type { DegradationMode } from "../mode.ts";
+
+export const PendingDeliveriesBacklog: DegradationMode = {
+  id: "PendingDeliveriesBacklog",
+  title: "Messages wait although their recipients are connected",
+  role: "registry",
+  severity: "page",
+  nature: "symptom",
+  origin:
+    "After a registry outage the delivery workers drain pending_deliveries. Rows of people who are offline wait there in normal operation; rows of people who are connected must not.",
+  signal: {
+    kind: "threshold",
+    measure: { metric: "redisops_pending_deliveries_deliverable_ratio", where: { role: "registry" } },
+    aggregate: "max",
+    by: ["role"],
+    comparison: ">",
+    limit: "deliverable_ratio",
+    and: {
+      kind: "threshold",
+      measure: { metric: "redisops_pending_deliveries", where: { role: "registry" } },
+      aggregate: "max",
+      by: ["role"],
+      comparison: ">",
+      limit: "min_depth",
+    },
+  },
+  thresholds: {
+    for: {
+      value: "5m",
+      unit: "duration",
+      reason:
+        "The burst after a registry outage is expected and drains by itself; five minutes mean that it does not.",
+    },
+    deliverable_ratio: {
+      value: 0.1,
+      unit: "ratio",
+      reason:
+        "Only rows older than a minute count, so working delivery shows 0. A tenth leaves room for people who have just come online.",
+    },
+    min_depth: {
+      value: 100,
+      unit: "count",
+      reason: "A tenth of a handful of rows is one person reconnecting.",
+    },
+  },
+  summary: "{{ $value | humanizePercentage }} of the waiting messages are for people who are connected",
+  description:
+    "The registry answers and shows the recipients of {{ $value | humanizePercentage }} of the sampled waiting messages as connected, yet their messages stay in pending_deliveries: the delivery workers do not keep up or do not run.",
+  userImpact: "People who are online wait for messages that could be delivered now.",
+  containment: "The messages are safe in Postgres and keep their order.",
+  aggravators: [
+    "Truncating the table: messages would be lost.",
+    "A long-running transaction in Postgres: dead rows pile up and the drain slows down.",
+  ],
+  normal:
+    "redisops_pending_deliveries_deliverable_ratio is 0, whatever the depth: offline people’s messages wait there.",
+  frequency:
+    "For some minutes after a long registry outage; otherwise only when the delivery workers have a problem.",
+  prevention:
+    "Size the delivery workers for several times the normal message rate, so that a backlog drains faster than it grew.",
+  diagnosis: [
+    {
+      command: "redisops status --role registry",
+      branches: [
+        {
+          observed: "state other than “ok”",
+          conclusion: "RegistryDown comes first; the backlog is its consequence.",
+        },
+        {
+          observed: "state “ok”, depth falling between two calls",
+          conclusion: "The drain works. Estimate its end from the two depths and wait.",
+        },
+        {
+          observed: "state “ok”, depth steady or growing",
+          conclusion:
+            "The delivery workers stand still: check that they run, that they reach the registry, and their error log.",
+        },
+      ],
+    },
+  ],
+  remedy: {
+    kind: "none",
+    reason:
+      "Draining belongs to the platform’s own delivery workers; this version of redisops does not deliver messages.",
+    instead: "Restart or scale out the delivery workers, then watch the depth fall.",
+    proof:
+      "redisops_pending_deliveries_deliverable_ratio returns to 0 and redisops_pending_deliveries falls.",
+    within: "the depth divided by the workers’ rate",
+    rollback: "Scale the workers back once the depth is normal.",
+    whenItFails:
+      "Look for a long transaction in Postgres (PostgresPoolSaturated shows idle_in_transaction) and end it.",
+  },
+  inhibits: [],
+  panels: ["pending-depth", "pending-oldest", "pending-deliverable"],
+  scenarios: [
+    {
+      name: "the delivery workers stand still after an outage, then drain",
+      faults: [
+        {
+          metric: "redisops_pending_deliveries_deliverable_ratio",
+          labels: { role: "registry" },
+          runs: [
+            { value: 0, samples: 3 },
+            { value: 0.62, samples: 12 },
+            { value: 0, samples: 10 },
+          ],
+        },
+        {
+          metric: "redisops_pending_deliveries",
+          labels: { role: "registry" },
+          runs: [
+            { value: 2000, samples: 3 },
+            { value: 90000, samples: 12 },
+            { value: 2000, samples: 10 },
+          ],
+        },
+      ],
+      expect: [
+        { at: "2m", firing: [] },
+        { at: "7m", firing: [] },
+        { at: "9m", firing: ["PendingDeliveriesBacklog"] },
+        { at: "17m", firing: [] },
+      ],
+    },
+    {
+      name: "millions of messages wait for people who are offline",
+      faults: [
+        {
+          metric: "redisops_pending_deliveries",
+          labels: { role: "registry" },
+          runs: [{ value: 3_000_000, samples: 30 }],
+        },
+      ],
+      expect: [{ at: "25m", firing: [] }],
+    },
+    {
+      name: "three messages wait, one for a person who has just connected",
+      faults: [
+        {
+          metric: "redisops_pending_deliveries_deliverable_ratio",
+          labels: { role: "registry" },
+          runs: [{ value: 0.33, samples: 30 }],
+        },
+        {
+          metric: "redisops_pending_deliveries",
+          labels: { role: "registry" },
+          runs: [{ value: 3, samples: 30 }],
+        },
+      ],
+      expect: [{ at: "25m", firing: [] }],
+    },
+  ],
+  example: {
+    labels: { role: "registry" },
+    summary: "62% of the waiting messages are for people who are connected",
+    description:
+      "The registry answers and shows the recipients of 62% of the sampled waiting messages as connected, yet their messages stay in pending_deliveries: the delivery workers do not keep up or do not run.",
+  },
+};

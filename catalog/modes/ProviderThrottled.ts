@@ -1,0 +1,146 @@
+import type { DegradationMode } from "../mode.ts";
+
+export const ProviderThrottled: DegradationMode = {
+  id: "ProviderThrottled",
+  title: "A provider rejects an account’s requests with 429",
+  role: "token_bucket",
+  severity: "ticket",
+  nature: "cause",
+  origin:
+    "A provider answers 429 when an account exceeds its limit (1,000 a second for a Twilio account). Workers then mark the account as blocked, use the next one, and shed load when none is left.",
+  signal: {
+    kind: "threshold",
+    measure: { metric: "redisops_provider_throttled_total" },
+    over: { metric: "redisops_provider_requests_total" },
+    rateWindow: "window",
+    aggregate: "sum",
+    by: ["role", "provider", "account"],
+    comparison: ">",
+    limit: "throttled_ratio",
+    and: {
+      kind: "threshold",
+      measure: { metric: "redisops_provider_requests_total" },
+      rateWindow: "window",
+      aggregate: "sum",
+      by: ["role", "provider", "account"],
+      comparison: ">",
+      limit: "min_request_rate",
+    },
+  },
+  thresholds: {
+    for: {
+      value: "5m",
+      unit: "duration",
+      reason:
+        "A burst of 429s that a breaker answers within seconds is containment at work, not an incident.",
+    },
+    window: {
+      value: "5m",
+      unit: "duration",
+      reason:
+        "Twenty probes at a 15-second scrape interval: the smallest number of requests that gives a ratio some meaning.",
+    },
+    throttled_ratio: {
+      value: 0.05,
+      unit: "ratio",
+      reason:
+        "Breakers that have learned the limit keep 429s under 5 %; more means that the configured limit is wrong.",
+    },
+    min_request_rate: {
+      value: 0.02,
+      unit: "per_second",
+      reason: "Below the rate of the exporter’s own probes there is nothing to judge.",
+    },
+  },
+  summary:
+    "{{ $labels.provider }} account {{ $labels.account }} rejects {{ $value | humanizePercentage }} of its requests with 429",
+  description:
+    "{{ $value | humanizePercentage }} of the requests to {{ $labels.provider }} account {{ $labels.account }} were answered with 429. Workers route around it; when every account is blocked, load is shed.",
+  userImpact: "Notifications over this account arrive later, or over another account.",
+  containment: "Workers block the account for as long as the provider asks and use the next one.",
+  aggravators: [
+    "Retrying without waiting: the provider counts the retries too.",
+    "Refilling the token buckets: it adds a burst to an account that is already over its limit.",
+  ],
+  normal: "Under 1 % of requests, in short bursts.",
+  frequency: "During campaigns that reach the account’s limit, or after the provider lowered it.",
+  prevention:
+    "Keep limit_per_second in redisops.yaml at or below what the provider grants, and spread load over accounts.",
+  diagnosis: [
+    {
+      command: "redisops status --role token_bucket",
+      branches: [
+        {
+          observed: "one account throttled, the others ok",
+          conclusion:
+            "Its limit at the provider is lower than limit_per_second says, or something else uses the same account. Compare with the provider’s console.",
+        },
+        {
+          observed: "all accounts of a provider throttled",
+          conclusion:
+            "Demand exceeds what was bought. Shed low-priority traffic or ask the provider for more.",
+        },
+        {
+          observed: "token buckets unreachable",
+          conclusion: "TokenBucketsDown is the cause: precision is lost. Bring the buckets’ Redis back.",
+        },
+      ],
+    },
+  ],
+  remedy: {
+    kind: "none",
+    reason: "The limit is the provider’s. Resetting the token buckets would send one more burst into it.",
+    instead: "Lower limit_per_second to what the provider grants, or move traffic to another account.",
+    proof:
+      "The rate of redisops_provider_throttled_total falls below 5 % of redisops_provider_requests_total.",
+    within: "the window after the traffic is under the limit",
+    rollback: "Restore limit_per_second when the provider confirms the higher limit.",
+    whenItFails: "Stop low-priority campaigns at their source; one-time passwords and fraud alerts go last.",
+  },
+  inhibits: [],
+  panels: ["provider-throttled", "provider-requests", "provider-retry-after"],
+  scenarios: [
+    {
+      name: "an account is driven over its limit, then traffic falls",
+      faults: [
+        {
+          metric: "redisops_provider_throttled_total",
+          labels: { role: "token_bucket", provider: "twilio", account: "main" },
+          runs: [
+            { value: 6, samples: 10 },
+            { value: 1500, samples: 15 },
+            { value: 6, samples: 20 },
+          ],
+        },
+      ],
+      expect: [
+        { at: "9m", firing: [] },
+        { at: "12m", firing: [] },
+        { at: "20m", firing: ["ProviderThrottled"] },
+        { at: "35m", firing: [] },
+      ],
+    },
+    {
+      name: "an account without traffic",
+      faults: [
+        {
+          metric: "redisops_provider_requests_total",
+          labels: { role: "token_bucket", provider: "twilio", account: "main" },
+          runs: [{ value: 0, samples: 30 }],
+        },
+        {
+          metric: "redisops_provider_throttled_total",
+          labels: { role: "token_bucket", provider: "twilio", account: "main" },
+          runs: [{ value: 0, samples: 30 }],
+        },
+      ],
+      expect: [{ at: "25m", firing: [] }],
+    },
+  ],
+  example: {
+    labels: { role: "token_bucket", provider: "twilio", account: "main" },
+    summary: "twilio account main rejects 25% of its requests with 429",
+    description:
+      "25% of the requests to twilio account main were answered with 429. Workers route around it; when every account is blocked, load is shed.",
+  },
+};

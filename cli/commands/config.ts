@@ -1,0 +1,57 @@
+import type { CommandModule } from "yargs";
+import { exitCodes } from "../../core/error-codes.ts";
+import { type CommonOptions, commonOptions } from "../options.ts";
+import { print, printJson } from "../output.ts";
+
+async function check(options: CommonOptions): Promise<number> {
+  const { loadConfig } = await import("../../core/config/load.ts");
+  const { unresolvedSecrets } = await import("../../core/config/effective.ts");
+  const config = loadConfig(options.config);
+  const unresolved = unresolvedSecrets(config);
+  const first = unresolved[0];
+  if (first !== undefined) {
+    if (options.json)
+      printJson({ valid: false, errors: unresolved.map(({ error, path }) => ({ path, ...error.toJSON() })) });
+    else for (const { path, error } of unresolved) print(`${path}: ${error.message}`);
+    if (options.json) return first.error.exitCode;
+    throw first.error;
+  }
+  if (options.json) printJson({ valid: true });
+  else print(`${options.config} is valid, and all its secrets can be read.`);
+  return exitCodes.done;
+}
+
+async function show(options: CommonOptions): Promise<number> {
+  const { loadConfig } = await import("../../core/config/load.ts");
+  const config = loadConfig(options.config);
+  if (options.json) printJson(config);
+  else {
+    const { stringify } = await import("yaml");
+    print(stringify(JSON.parse(JSON.stringify(config))).trimEnd());
+  }
+  return exitCodes.done;
+}
+
+/** `redisops config check|show`. */
+export function configCommand(finish: (code: number) => void): CommandModule {
+  return {
+    command: "config",
+    describe: "Check the configuration, or show what is in effect",
+    builder: (yargs) =>
+      yargs
+        .command<CommonOptions>(
+          "check",
+          "Name every mistake with file, line and column, and try to read every secret",
+          (own) => commonOptions(own).example("$0 config check --config staging.yaml", ""),
+          async (options) => finish(await check(options)),
+        )
+        .command<CommonOptions>(
+          "show",
+          "Print the effective configuration with defaults filled in and secrets masked",
+          (own) => commonOptions(own),
+          async (options) => finish(await show(options)),
+        )
+        .demandCommand(1, "Say what to do with the configuration: check or show"),
+    handler: () => undefined,
+  };
+}

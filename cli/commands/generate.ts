@@ -1,0 +1,90 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { CommandModule } from "yargs";
+import { exitCodes } from "../../core/error-codes.ts";
+import { type CommonOptions, commonOptions } from "../options.ts";
+import { print, printJson } from "../output.ts";
+
+interface GenerateOptions extends CommonOptions {
+  readonly out: string;
+}
+
+/** Files of a kind, with names relative to the output folder. */
+type Generated = readonly { readonly name: string; readonly text: string }[];
+
+async function alerts(path: string): Promise<Generated> {
+  const [{ loadConfig }, { renderRules }, { ruleOptions }, { renderAlertmanager }] = await Promise.all([
+    import("../../core/config/load.ts"),
+    import("../../alerts/rules.ts"),
+    import("../../alerts/defaults.ts"),
+    import("../../alerts/alertmanager.ts"),
+  ]);
+  const config = loadConfig(path);
+  const { receivers, group_wait } = config.alerting;
+  return [
+    { name: "redisops.rules.yml", text: renderRules(ruleOptions(config)) },
+    { name: "alertmanager.yml", text: renderAlertmanager({ receivers, groupWait: group_wait }) },
+  ];
+}
+
+async function dashboards(path: string): Promise<Generated> {
+  const [{ loadConfig }, { buildDashboards }] = await Promise.all([
+    import("../../core/config/load.ts"),
+    import("../../dashboards/build.ts"),
+  ]);
+  const config = loadConfig(path);
+  const built = buildDashboards({
+    thresholds: config.thresholds,
+    runbookBaseUrl: config.alerting.runbook_base_url,
+  });
+  return built.map(({ fileName, json }) => ({ name: fileName, text: `${JSON.stringify(json, null, 2)}\n` }));
+}
+
+async function run(
+  generate: (path: string) => Promise<Generated>,
+  options: GenerateOptions,
+): Promise<number> {
+  const files = await generate(options.config);
+  await mkdir(options.out, { recursive: true });
+  const paths = files.map(({ name }) => join(options.out, name));
+  // The Alertmanager configuration holds the webhooks' URLs.
+  await Promise.all(files.map(({ name, text }) => writeFile(join(options.out, name), text, { mode: 0o600 })));
+  if (options.json) printJson({ files: paths });
+  else for (const path of paths) print(path);
+  return exitCodes.done;
+}
+
+/** `redisops generate alerts|dashboards`. */
+export function generateCommand(finish: (code: number) => void): CommandModule {
+  return {
+    command: "generate",
+    describe: "Write alert rules, the Alertmanager configuration or dashboards for your redisops.yaml",
+    builder: (yargs) => {
+      const kinds = {
+        alerts: "Prometheus rules and the Alertmanager configuration",
+        dashboards: "Grafana dashboards",
+      };
+      for (const [kind, purpose] of Object.entries(kinds)) {
+        yargs.command<GenerateOptions>(
+          kind,
+          purpose,
+          (own) =>
+            commonOptions(own)
+              .option("out", {
+                type: "string",
+                demandOption: true,
+                requiresArg: true,
+                describe: "Folder to write to",
+              })
+              .example(
+                `$0 generate ${kind} --out /etc/${kind === "alerts" ? "prometheus" : "grafana/dashboards"}`,
+                "",
+              ),
+          async (options) => finish(await run(kind === "alerts" ? alerts : dashboards, options)),
+        );
+      }
+      return yargs.demandCommand(1, "Say what to generate: alerts or dashboards");
+    },
+    handler: () => undefined,
+  };
+}

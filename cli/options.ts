@@ -1,0 +1,21 @@
+import type { Argv } from "yargs";
+import { defaultConfigPath } from "../core/config/load.ts";
+
+/** Options that every command that reads the configuration has. */
+export interface CommonOptions {
+  readonly config: string;
+  readonly json: boolean;
+}
+
+/** Declares them. */
+export function commonOptions<T>(yargs: Argv<T>): Argv<T & CommonOptions> {
+  return yargs
+    .option("config", {
+      type: "string",
+      default: process.env.REDISOPS_CONFIG || defaultConfigPath,
+      defaultDescription: `$REDISOPS_CONFIG or ${defaultConfigPath}`,
+      describe: "Configuration file",
+      requiresArg: true,
+    })
+    .option("json", { type: "boolean", default: false, describe: "Print one JSON document instead of text" });
+}

@@ -1,0 +1,86 @@
+import { z } from "zod";
+import { address, duration, labelName, secret } from "./fields.ts";
+import { postgresSection } from "./postgres-section.ts";
+import { providersSection } from "./providers-section.ts";
+import { rolesSection } from "./redis-section.ts";
+import { type ThresholdOverrides, thresholdsSection } from "./thresholds-section.ts";
+
+const exporter = z
+  .strictObject({
+    listen: address().default("127.0.0.1:9910").describe("host:port on which the exporter answers."),
+    probe_timeout: duration()
+      .default("2s")
+      .describe("Longest time for one probe; a server that takes longer counts as hung."),
+    pending_count_limit: z
+      .int()
+      .min(1000)
+      .max(10_000_000)
+      .default(100_000)
+      .describe("Waiting rows are counted up to this number, which bounds the query."),
+    canary_ids: z
+      .int()
+      .min(20)
+      .max(5000)
+      .default(200)
+      .describe("Known-sent ids that are sampled for the filter."),
+  })
+  .prefault({})
+  .describe("The exporter.");
+
+const receiver = (purpose: string) =>
+  z
+    .strictObject({
+      webhook: secret().describe("Reference to the webhook's URL, which is a secret as a rule."),
+    })
+    .optional()
+    .describe(purpose);
+
+const alerting = z
+  .strictObject({
+    runbook_base_url: z
+      .url()
+      .default("https://github.com/redisops/redisops/blob/main/runbooks")
+      .describe("Where the runbook pages are published; the page's name is added."),
+    dashboard_base_url: z
+      .url()
+      .default("http://localhost:3000")
+      .describe("Address of Grafana, used for links."),
+    receivers: z
+      .strictObject({
+        page: receiver("Where alerts go that wake somebody."),
+        ticket: receiver("Where alerts go that wait for the morning."),
+        watchdog: receiver("The dead man's switch that receives the heartbeat."),
+      })
+      .default({})
+      .describe("Receivers of the generated Alertmanager configuration."),
+    group_wait: duration()
+      .default("10s")
+      .describe("How long Alertmanager collects alerts before it notifies."),
+  })
+  .prefault({})
+  .describe("What the generated alert rules and the Alertmanager configuration link to and notify.");
+
+/** The one source of redisops.yaml: validation, docs/configuration.md and the JSON Schema come from it. */
+export const configSchema = z
+  .strictObject({
+    platform: labelName().describe("Short name of the platform; severe actions ask for it."),
+    roles: rolesSection,
+    postgres: postgresSection.optional(),
+    providers: providersSection.default({}),
+    exporter,
+    prometheus: z
+      .strictObject({ url: z.url().describe("Address of Prometheus.") })
+      .optional()
+      .describe("Lets redisops status say since when a mode holds."),
+    alerting,
+    thresholds: thresholdsSection.default({}),
+    state_dir: z
+      .string()
+      .optional()
+      .describe("Folder for the journals of recoveries; ~/.local/state/redisops when left out."),
+  })
+  .describe("Configuration of redisops.");
+
+export type Config = Omit<z.output<typeof configSchema>, "thresholds"> & {
+  readonly thresholds: ThresholdOverrides;
+};

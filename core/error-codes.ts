@@ -1,0 +1,190 @@
+/** Exit codes of the CLI; docs/errors.md lists them. */
+export const exitCodes = {
+  done: 0,
+  failed: 1,
+  planHasChanges: 2,
+  verificationFailed: 7,
+  usage: 64,
+  interrupted: 130,
+} as const;
+
+interface ErrorCode {
+  readonly meaning: string;
+  /** What to do next, when the place that raises the error knows nothing better. */
+  readonly next: string;
+  readonly exitCode: number;
+}
+
+const { failed, usage, interrupted, verificationFailed } = exitCodes;
+
+/** Every error that redisops reports. Codes are stable: scripts may depend on them. */
+export const errorCodes = {
+  USAGE: {
+    meaning: "The command line is not valid.",
+    next: "Run the command with --help.",
+    exitCode: usage,
+  },
+  CONFIG_NOT_FOUND: {
+    meaning: "There is no configuration file at the given or default place.",
+    next: "Name it with --config or REDISOPS_CONFIG, or copy redisops.example.yaml to redisops.yaml.",
+    exitCode: usage,
+  },
+  CONFIG_SYNTAX: {
+    meaning: "The configuration file is not valid YAML.",
+    next: "Mend the named line, then run redisops config check.",
+    exitCode: usage,
+  },
+  CONFIG_INVALID: {
+    meaning: "The configuration holds a value or a key that redisops does not understand.",
+    next: "Mend the named lines; docs/configuration.md lists what is allowed.",
+    exitCode: usage,
+  },
+  CONFIG_INCOMPLETE: {
+    meaning: "The command needs a part of the configuration that is not there.",
+    next: "Add the named part to redisops.yaml.",
+    exitCode: usage,
+  },
+  SECRET_UNRESOLVED: {
+    meaning: "A secret refers to an environment variable or a file that cannot be read.",
+    next: "Set the variable, or make the file readable for this user.",
+    exitCode: usage,
+  },
+  REDIS_REFUSED: {
+    meaning: "Nothing listens at the Redis address.",
+    next: "Start the server, or correct the address in redisops.yaml.",
+    exitCode: failed,
+  },
+  REDIS_TIMEOUT: {
+    meaning: "Redis accepted the connection or the command, and did not answer before the deadline.",
+    next: "Look at the server’s CPU, disk and slow log before restarting it.",
+    exitCode: failed,
+  },
+  REDIS_UNREACHABLE: {
+    meaning: "The Redis address does not resolve, or the connection was ended.",
+    next: "Check the name and the network between here and the server.",
+    exitCode: failed,
+  },
+  REDIS_AUTH: {
+    meaning: "Redis rejects the credentials, or the user may not run the command.",
+    next: "Compare username, password and ACL with docs/security.md.",
+    exitCode: failed,
+  },
+  REDIS_LOADING: {
+    meaning: "Redis is reading its data set and serves nothing yet.",
+    next: "Wait until it has finished, then run the command again.",
+    exitCode: failed,
+  },
+  REDIS_READONLY: {
+    meaning: "A replica answered where a primary was expected.",
+    next: "Wait for the failover to end, or correct the address.",
+    exitCode: failed,
+  },
+  REDIS_OUT_OF_MEMORY: {
+    meaning: "Redis refuses writes at its memory limit.",
+    next: "Raise maxmemory or free memory, then run the command again.",
+    exitCode: failed,
+  },
+  REDIS_CLUSTER_DOWN: {
+    meaning: "The Redis Cluster does not serve the slot.",
+    next: "Wait for the shard’s failover, or bring one of its nodes back.",
+    exitCode: failed,
+  },
+  REDIS_ERROR: {
+    meaning: "Redis answered with an error.",
+    next: "Read the server’s message.",
+    exitCode: failed,
+  },
+  POSTGRES_REFUSED: {
+    meaning: "Nothing listens at the Postgres address.",
+    next: "Start the server, or correct postgres.address in redisops.yaml.",
+    exitCode: failed,
+  },
+  POSTGRES_TIMEOUT: {
+    meaning: "Postgres did not answer before the deadline, or a statement ran into its timeout.",
+    next: "Look for long transactions, locks and missing indexes.",
+    exitCode: failed,
+  },
+  POSTGRES_AUTH: {
+    meaning: "Postgres rejects the credentials, or the user lacks a privilege.",
+    next: "Compare user, password and grants with docs/security.md.",
+    exitCode: failed,
+  },
+  POSTGRES_RELATION_MISSING: {
+    meaning: "A configured table or column does not exist.",
+    next: "Correct its name under postgres.tables in redisops.yaml.",
+    exitCode: failed,
+  },
+  POSTGRES_LOST: {
+    meaning: "The connection to Postgres ended, or never came about.",
+    next: "Check that Postgres is up, then run the command again.",
+    exitCode: failed,
+  },
+  POSTGRES_ERROR: {
+    meaning: "Postgres answered with an error.",
+    next: "Read the server’s message.",
+    exitCode: failed,
+  },
+  PROBE_TIMEOUT: {
+    meaning: "A probe did not end before its deadline.",
+    next: "Look at the named server; raise exporter.probe_timeout only if it is slow by design.",
+    exitCode: failed,
+  },
+  PROVIDER_UNAVAILABLE: {
+    meaning: "A provider did not answer its probe, or rejected the credentials.",
+    next: "Check base_url and the account’s credentials in redisops.yaml, and the provider’s status page.",
+    exitCode: failed,
+  },
+  PROMETHEUS_UNAVAILABLE: {
+    meaning: "Prometheus did not give a usable answer.",
+    next: "Check prometheus.url in redisops.yaml.",
+    exitCode: failed,
+  },
+  FILTER_ENGINE_UNSUPPORTED: {
+    meaning: "The configured filter engine is redisbloom, and the server has no BF commands.",
+    next: "Load the RedisBloom module or use Redis 8; or set roles.dedup.filter.engine to bitmap.",
+    exitCode: failed,
+  },
+  FILTER_TOO_SMALL: {
+    meaning:
+      "The source holds more ids than the filter is sized for; filled with them it would suppress real notifications.",
+    next: "Raise roles.dedup.filter.capacity, or shorten postgres.tables.sent_notifications.window.",
+    exitCode: failed,
+  },
+  FILTER_WRONG_TYPE: {
+    meaning: "A key of the filter holds something that is not such a filter.",
+    next: "Check roles.dedup.filter.key and engine; redisops does not overwrite foreign data.",
+    exitCode: failed,
+  },
+  MEMORY_SHORT: {
+    meaning: "The new filter does not fit beside the live one under the server’s maxmemory.",
+    next: "Raise maxmemory for the time of the rebuild.",
+    exitCode: failed,
+  },
+  JOURNAL_UNWRITABLE: {
+    meaning: "The journal of the run cannot be written; nothing was changed.",
+    next: "Free disk space or set state_dir in redisops.yaml to a writable folder.",
+    exitCode: failed,
+  },
+  LISTEN_FAILED: {
+    meaning: "The exporter cannot listen on its address.",
+    next: "Choose another exporter.listen, or end what uses the port.",
+    exitCode: failed,
+  },
+  VERIFICATION_FAILED: {
+    meaning: "The recovery was carried out, and its verification does not hold.",
+    next: "Read the figures; the run’s journal has every step.",
+    exitCode: verificationFailed,
+  },
+  INTERRUPTED: {
+    meaning: "The command was interrupted. What was live before is still live.",
+    next: "Run the command again when you are ready.",
+    exitCode: interrupted,
+  },
+  INTERNAL: {
+    meaning: "A defect in redisops.",
+    next: "Report it with the output of the same command under REDISOPS_DEBUG=1.",
+    exitCode: failed,
+  },
+} as const satisfies Record<string, ErrorCode>;
+
+export type ErrorCodeName = keyof typeof errorCodes;

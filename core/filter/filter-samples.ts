@@ -1,0 +1,28 @@
+import { type Sample, sample } from "../samples.ts";
+import type { FilterState } from "./filter.ts";
+
+const labels = { role: "dedup" } as const;
+
+/** The contract's metrics of a filter's shape and fill. */
+export function filterStateSamples(state: FilterState): Sample[] {
+  return [
+    sample("redisops_bloom_fill_ratio", labels, state.fillRatio),
+    sample("redisops_bloom_fill_standard_error_ratio", labels, state.fillStandardError),
+    sample("redisops_bloom_size_bytes", labels, state.sizeBytes),
+    sample("redisops_bloom_capacity_ids", labels, state.capacity),
+    sample("redisops_bloom_estimated_ids", labels, state.estimatedIds),
+    sample("redisops_bloom_false_positive_ratio", labels, state.falsePositiveRatio),
+    sample("redisops_bloom_target_false_positive_ratio", labels, state.targetFalsePositiveRatio),
+  ];
+}
+
+/** The contract's metrics of looking up known-sent ids; no ratio without ids. */
+export function canarySamples(present: readonly boolean[]): Sample[] {
+  const absent = present.filter((found) => !found).length;
+  return [
+    sample("redisops_bloom_canary_ids", labels, present.length),
+    ...(present.length === 0
+      ? []
+      : [sample("redisops_bloom_canary_absent_ratio", labels, absent / present.length)]),
+  ];
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import pg from "pg";
+import { splitAddress } from "../config/fields.ts";
+import type { PostgresConfig } from "../config/postgres-section.ts";
+import { withDeadline } from "../deadline.ts";
+import { RedisopsError } from "../errors.ts";
+import { postgresError } from "./postgres-error.ts";
+
+/** An open connection to Postgres. */
+export interface PostgresConnection {
+  readonly client: pg.Client;
+  /** The database and its address, for messages. */
+  readonly target: string;
+  /** Ends the connection; does not wait for a server that hangs. */
+  close(): Promise<void>;
+}
+
+export interface PostgresTimeouts {
+  /** Longest time until the connection is usable, in milliseconds. */
+  readonly connect: number;
+  /** Longest time for one statement, in milliseconds, enforced by the server; 0 for none. */
+  readonly statement: number;
+}
+
+/** A server that does not even cancel a statement at its timeout is given this much longer, in milliseconds. */
+const cancelGrace = 250;
+/** Longest wait for an orderly goodbye, in milliseconds. */
+const closeDeadline = 500;
+
+/** The database and where it is configured to be, such as `Postgres messenger at db:5432`. */
+export function describePostgres(config: PostgresConfig): string {
+  return `Postgres ${config.database} at ${config.address}`;
+}
+
+/** Connects to Postgres. Rejects with a RedisopsError, at the latest when `timeouts.connect` is over. */
+export async function connectPostgres(
+  config: PostgresConfig,
+  timeouts: PostgresTimeouts,
+): Promise<PostgresConnection> {
+  const target = describePostgres(config);
+  const client = new pg.Client({
+    ...splitAddress(config.address),
+    database: config.database,
+    user: config.user,
+    password: config.password?.reveal(),
+    ssl:
+      config.tls === undefined
+        ? false
+        : {
+            ...(config.tls.ca_file === undefined ? {} : { ca: readFileSync(config.tls.ca_file) }),
+            ...(config.tls.cert_file === undefined ? {} : { cert: readFileSync(config.tls.cert_file) }),
+            ...(config.tls.key_file === undefined ? {} : { key: readFileSync(config.tls.key_file) }),
+            ...(config.tls.server_name === undefined ? {} : { servername: config.tls.server_name }),
+          },
+    application_name: "redisops",
+    connectionTimeoutMillis: timeouts.connect,
+    statement_timeout: timeouts.statement,
+    ...(timeouts.statement > 0 ? { query_timeout: timeouts.statement + cancelGrace } : {}),
+  });
+  // Without a listener a connection that dies while idle would end the process.
+  client.on("error", () => undefined);
+  const close = async () => {
+    await withDeadline(client.end(), closeDeadline, () => new Error("still open")).catch(() => {
+      client.connection.stream.destroy();
+    });
+  };
+  try {
+    await withDeadline(
+      client.connect(),
+      timeouts.connect,
+      () => new RedisopsError("POSTGRES_TIMEOUT", `${target} did not answer before the deadline`, { target }),
+    );
+  } catch (error) {
+    await close();
+    throw postgresError(error, target);
+  }
+  return { client, target, close };
+}
+
+/** A SQL name, quoted part by part. */
+export function quoteName(name: string): string {
+  return name
+    .split(".")
+    .map((part) => pg.escapeIdentifier(part))
+    .join(".");
+}

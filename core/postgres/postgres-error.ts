@@ -1,0 +1,44 @@
+import type { ErrorClass } from "../../catalog/error-class.ts";
+import type { ErrorCodeName } from "../error-codes.ts";
+import { messageOf, RedisopsError } from "../errors.ts";
+
+/** The SQLSTATE or the system error code of an error, if it has one. */
+function codeOf(error: unknown): string {
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+}
+
+function verdict(error: unknown): { code: ErrorCodeName; errorClass: ErrorClass } {
+  const code = codeOf(error);
+  const message = messageOf(error);
+  if (error instanceof AggregateError && error.errors.length > 0) return verdict(error.errors[0]);
+  if (code === "ECONNREFUSED") return { code: "POSTGRES_REFUSED", errorClass: "refused" };
+  if (code === "57014" || code === "55P03" || code === "ETIMEDOUT" || /timeout/i.test(message)) {
+    return { code: "POSTGRES_TIMEOUT", errorClass: "timeout" };
+  }
+  if (/^28/.test(code) || code === "42501" || /password must be a string|SASL/.test(message)) {
+    return { code: "POSTGRES_AUTH", errorClass: "auth" };
+  }
+  if (code === "57P03") return { code: "POSTGRES_LOST", errorClass: "loading" };
+  if (code === "42P01" || code === "42703" || code === "3F000") {
+    return { code: "POSTGRES_RELATION_MISSING", errorClass: "other" };
+  }
+  if (
+    /^(?:57P|08)/.test(code) ||
+    /^E[A-Z]+$/.test(code) ||
+    /terminated|Connection ended|not queryable/i.test(message)
+  ) {
+    return { code: "POSTGRES_LOST", errorClass: "unreachable" };
+  }
+  return { code: "POSTGRES_ERROR", errorClass: "other" };
+}
+
+/** In which way Postgres failed. */
+export function postgresErrorClass(error: unknown): ErrorClass {
+  return verdict(error instanceof RedisopsError ? error.cause : error).errorClass;
+}
+
+/** Any error of a Postgres call as an error for the reader. `target` names the database and the address. */
+export function postgresError(error: unknown, target: string): RedisopsError {
+  if (error instanceof RedisopsError) return error;
+  return new RedisopsError(verdict(error).code, `${target}: ${messageOf(error)}`, { target, cause: error });
+}

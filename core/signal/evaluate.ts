@@ -1,0 +1,87 @@
+import type { Measure, Signal, ThresholdSignal } from "../../catalog/signal.ts";
+import type { Sample } from "../samples.ts";
+import { signalLimit } from "./promql.ts";
+import type { EffectiveThresholds } from "./thresholds.ts";
+
+/** The value of a signal for one label set, and whether the mode holds for it. */
+export interface Finding {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+  readonly holds: boolean;
+}
+
+type Groups = Map<string, { labels: Record<string, string>; value: number }>;
+
+const combine = {
+  max: Math.max,
+  min: Math.min,
+  sum: (a: number, b: number) => a + b,
+} as const;
+
+function aggregate(samples: readonly Sample[], measure: Measure, signal: ThresholdSignal): Groups {
+  const wanted = Object.entries(measure.where ?? {});
+  const groups: Groups = new Map();
+  for (const { metric, labels, value } of samples) {
+    if (metric !== measure.metric || wanted.some(([label, expected]) => labels[label] !== expected)) continue;
+    const own = Object.fromEntries(signal.by.map((label) => [label, labels[label] ?? ""]));
+    const key = JSON.stringify(own);
+    const known = groups.get(key);
+    groups.set(key, {
+      labels: own,
+      value: known === undefined ? value : combine[signal.aggregate](known.value, value),
+    });
+  }
+  return groups;
+}
+
+function compare(value: number, comparison: ThresholdSignal["comparison"], limit: number): boolean {
+  switch (comparison) {
+    case ">":
+      return value > limit;
+    case "<":
+      return value < limit;
+    case "==":
+      return value === limit;
+  }
+}
+
+function guardHolds(
+  guard: ThresholdSignal,
+  labels: Readonly<Record<string, string>>,
+  samples: readonly Sample[],
+  thresholds: EffectiveThresholds,
+): boolean {
+  const findings = evaluateSignal(guard, samples, thresholds) ?? [];
+  const match = findings.find((finding) =>
+    guard.by.every((label) => finding.labels[label] === labels[label]),
+  );
+  // One scrape has no rate: there, any request at all is traffic.
+  if (match !== undefined && guard.rateWindow !== undefined && guard.over === undefined)
+    return match.value > 0;
+  return match?.holds ?? false;
+}
+
+/**
+ * Decides a signal on the samples of a single scrape. Counters count from the start of the probing process there, so
+ * a ratio of rates becomes the ratio of what was counted so far. Returns undefined where only Prometheus can decide.
+ */
+export function evaluateSignal(
+  signal: Signal,
+  samples: readonly Sample[],
+  thresholds: EffectiveThresholds,
+): Finding[] | undefined {
+  if (signal.kind === "promql") return undefined;
+  const limit = signalLimit(signal, thresholds);
+  const divisors = signal.over === undefined ? undefined : aggregate(samples, signal.over, signal);
+  const findings: Finding[] = [];
+  for (const [key, { labels, value }] of aggregate(samples, signal.measure, signal)) {
+    const divisor = divisors === undefined ? 1 : divisors.get(key)?.value;
+    if (divisor === undefined) continue;
+    const own = divisors === undefined ? value : value / divisor;
+    const holds =
+      compare(own, signal.comparison, limit) &&
+      (signal.and === undefined || guardHolds(signal.and, labels, samples, thresholds));
+    findings.push({ labels, value: own, holds });
+  }
+  return findings;
+}

@@ -1,0 +1,39 @@
+import type { Measure, Signal, ThresholdSignal } from "../../catalog/signal.ts";
+import { type EffectiveThresholds, thresholdValue } from "./thresholds.ts";
+
+/** PromQL of a measure's series; `extraMatchers` such as `job=~"$job"` narrow it further. */
+export function measurePromql(measure: Measure, extraMatchers: readonly string[] = []): string {
+  const own = Object.entries(measure.where ?? {}).map(([label, value]) => `${label}="${value}"`);
+  const matchers = [...own, ...extraMatchers];
+  return matchers.length === 0 ? measure.metric : `${measure.metric}{${matchers.join(",")}}`;
+}
+
+/** PromQL of the value that a signal compares, without the comparison: what a panel draws. */
+export function signalValuePromql(
+  signal: ThresholdSignal,
+  thresholds: EffectiveThresholds,
+  extraMatchers: readonly string[] = [],
+): string {
+  const term = (measure: Measure) => {
+    const selected = measurePromql(measure, extraMatchers);
+    const series =
+      signal.rateWindow === undefined
+        ? selected
+        : `rate(${selected}[${thresholdValue(thresholds, signal.rateWindow)}])`;
+    return `${signal.aggregate} by (${signal.by.join(", ")}) (${series})`;
+  };
+  return signal.over === undefined ? term(signal.measure) : `${term(signal.measure)} / ${term(signal.over)}`;
+}
+
+/** The number that a signal compares with. */
+export function signalLimit(signal: ThresholdSignal, thresholds: EffectiveThresholds): number {
+  return typeof signal.limit === "number" ? signal.limit : Number(thresholdValue(thresholds, signal.limit));
+}
+
+/** PromQL of a signal: returns a series for each label set for which the mode holds. */
+export function signalPromql(signal: Signal, thresholds: EffectiveThresholds): string {
+  if (signal.kind === "promql") return signal.expression;
+  const own = `${signalValuePromql(signal, thresholds)} ${signal.comparison} ${signalLimit(signal, thresholds)}`;
+  if (signal.and === undefined) return own;
+  return `(${own}) and on (${signal.and.by.join(", ")}) (${signalPromql(signal.and, thresholds)})`;
+}

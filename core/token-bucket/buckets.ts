@@ -1,0 +1,87 @@
+import type { ProvidersConfig } from "../config/providers-section.ts";
+import type { RedisConnection } from "../redis/connect.ts";
+import { redisError } from "../redis/redis-error.ts";
+
+/** A configured account and the shape of its bucket. */
+export interface Account {
+  readonly provider: string;
+  readonly account: string;
+  /** Tokens of a full bucket. */
+  readonly capacity: number;
+  /** Tokens added per second. */
+  readonly refillPerSecond: number;
+}
+
+/** What a bucket holds now, refill included. */
+export interface BucketState {
+  readonly exists: boolean;
+  readonly tokens: number;
+}
+
+/** All accounts of the configuration, in its order. */
+export function configuredAccounts(providers: ProvidersConfig): Account[] {
+  return Object.entries(providers).flatMap(([provider, { accounts }]) =>
+    Object.entries(accounts).map(([account, { limit_per_second, burst }]) => ({
+      provider,
+      account,
+      capacity: burst ?? limit_per_second,
+      refillPerSecond: limit_per_second,
+    })),
+  );
+}
+
+/** Redis key of an account's bucket. */
+export function bucketKey(pattern: string, { provider, account }: Account): string {
+  return pattern.replaceAll("{provider}", provider).replaceAll("{account}", account);
+}
+
+/*
+ * A bucket is a hash: `tokens` as they were at `updated_ms` (Redis time). A missing bucket is a full one.
+ * Both scripts touch one key, so they run on any topology, and use the server's clock, so that workers need not agree.
+ */
+const readScript = `
+local state = redis.call('HMGET', KEYS[1], 'tokens', 'updated_ms')
+if not state[1] or not state[2] then return {0, ARGV[1]} end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local refilled = tonumber(state[1]) + math.max(0, now - tonumber(state[2])) / 1000 * tonumber(ARGV[2])
+return {1, tostring(math.min(tonumber(ARGV[1]), refilled))}`;
+
+const fillScript = `
+local time = redis.call('TIME')
+redis.call('HSET', KEYS[1], 'tokens', ARGV[1], 'updated_ms', time[1] * 1000 + math.floor(time[2] / 1000))
+return 1`;
+
+/** Reads an account's bucket without changing it. */
+export async function readBucket(
+  connection: RedisConnection,
+  pattern: string,
+  account: Account,
+): Promise<BucketState> {
+  try {
+    const reply = await connection.client.eval(
+      readScript,
+      1,
+      bucketKey(pattern, account),
+      account.capacity,
+      account.refillPerSecond,
+    );
+    const [exists, tokens] = reply as [number, string];
+    return { exists: exists === 1, tokens: Number(tokens) };
+  } catch (error) {
+    throw redisError(error, connection.target);
+  }
+}
+
+/** Fills an account's bucket. */
+export async function fillBucket(
+  connection: RedisConnection,
+  pattern: string,
+  account: Account,
+): Promise<void> {
+  try {
+    await connection.client.eval(fillScript, 1, bucketKey(pattern, account), account.capacity);
+  } catch (error) {
+    throw redisError(error, connection.target);
+  }
+}

@@ -1,0 +1,78 @@
+import type { PostgresConfig, SentNotificationsConfig } from "../core/config/postgres-section.ts";
+import type { DedupConfig } from "../core/config/redis-section.ts";
+import { canarySamples, filterStateSamples } from "../core/filter/filter-samples.ts";
+import { openFilter } from "../core/filter/open-filter.ts";
+import { connectPostgres } from "../core/postgres/connect.ts";
+import { postgresError } from "../core/postgres/postgres-error.ts";
+import { sampleSentIds } from "../core/postgres/sent-ids.ts";
+import { connectRedis, describeTarget } from "../core/redis/connect.ts";
+import type { Probe } from "./probe.ts";
+
+/** A sample is drawn anew when it is older than this, in milliseconds; Postgres being away leaves the last one in use. */
+const sampleLifetime = 30_000;
+
+/** Ids that are known to have been sent, kept between scrapes so that the filter can be judged without Postgres. */
+export class KnownSentIds {
+  readonly #postgres: PostgresConfig;
+  readonly #source: SentNotificationsConfig;
+  readonly #count: number;
+  #ids: readonly string[] = [];
+  #drawnAt = Number.NEGATIVE_INFINITY;
+
+  constructor(postgres: PostgresConfig, source: SentNotificationsConfig, count: number) {
+    this.#postgres = postgres;
+    this.#source = source;
+    this.#count = count;
+  }
+
+  /** The current sample. Rejects only when none could be drawn yet. */
+  async current(deadline: number): Promise<readonly string[]> {
+    if (Date.now() - this.#drawnAt < sampleLifetime && this.#ids.length > 0) return this.#ids;
+    try {
+      this.#ids = await this.#draw(deadline);
+      this.#drawnAt = Date.now();
+    } catch (error) {
+      if (this.#ids.length === 0) throw error;
+    }
+    return this.#ids;
+  }
+
+  async #draw(deadline: number): Promise<string[]> {
+    const connection = await connectPostgres(this.#postgres, { connect: deadline, statement: deadline });
+    try {
+      return await sampleSentIds(connection.client, this.#source, this.#count);
+    } catch (error) {
+      throw postgresError(error, connection.target);
+    } finally {
+      await connection.close();
+    }
+  }
+}
+
+/** Whether the filter does its job: its fill against its target, and whether it knows what was sent. */
+export function bloomProbe(config: DedupConfig, knownSent: KnownSentIds | undefined): Probe {
+  return {
+    name: "bloom",
+    role: "dedup",
+    target: "dedup",
+    address: `filter ${config.filter.key} of ${describeTarget("dedup", config)}`,
+    async run(emit, deadline) {
+      // Drawn while the filter is read; a failure of Postgres must not hide what the filter says of itself.
+      const ids = knownSent?.current(deadline / 2).then(
+        (drawn) => ({ drawn }),
+        (error: unknown) => ({ error }),
+      );
+      const connection = await connectRedis("dedup", config, { connect: deadline, command: deadline });
+      try {
+        const filter = openFilter(connection, config.filter);
+        for (const observed of filterStateSamples(await filter.state())) emit(observed);
+        const outcome = await ids;
+        if (outcome === undefined) return;
+        if ("error" in outcome) throw outcome.error;
+        for (const observed of canarySamples(await filter.has(outcome.drawn))) emit(observed);
+      } finally {
+        connection.close();
+      }
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import type { PostgresConfig } from "../core/config/postgres-section.ts";
+import { connectPostgres, describePostgres } from "../core/postgres/connect.ts";
+import { postgresError, postgresErrorClass } from "../core/postgres/postgres-error.ts";
+import { sample } from "../core/samples.ts";
+import type { Probe } from "./probe.ts";
+import { availabilitySamples } from "./role-availability.ts";
+
+const role = "postgres";
+
+/** Sessions of others hide their state and kind from a user without pg_monitor; they count as `other`. */
+const connectionsQuery = `
+  SELECT CASE WHEN state IN ('active', 'idle') THEN state
+              WHEN state LIKE 'idle in transaction%' THEN 'idle_in_transaction'
+              ELSE 'other' END AS state,
+         count(*)::int AS connections
+  FROM pg_stat_activity
+  WHERE backend_type = 'client backend' OR (backend_type IS NULL AND datname IS NOT NULL)
+  GROUP BY 1`;
+
+const limitQuery = `
+  SELECT (current_setting('max_connections')::int
+          - current_setting('superuser_reserved_connections')::int
+          - coalesce(current_setting('reserved_connections', true)::int, 0)) AS "limit"`;
+
+/** Whether Postgres answers, and how many of its connections are taken. */
+export function postgresProbe(config: PostgresConfig): Probe {
+  const address = describePostgres(config);
+  return {
+    name: "postgres",
+    role,
+    target: role,
+    address,
+    async run(emit, deadline) {
+      try {
+        const { client, close } = await connectPostgres(config, {
+          connect: deadline * 0.9,
+          statement: deadline * 0.9,
+        });
+        try {
+          const states = await client.query<{ state: string; connections: number }>(connectionsQuery);
+          for (const state of ["active", "idle", "idle_in_transaction", "other"]) {
+            const connections = states.rows.find((row) => row.state === state)?.connections ?? 0;
+            emit(sample("redisops_postgres_connections", { role, state }, connections));
+          }
+          const limits = await client.query<{ limit: number }>(limitQuery);
+          emit(sample("redisops_postgres_connections_limit", { role }, limits.rows[0]?.limit ?? 0));
+        } finally {
+          await close();
+        }
+        for (const observed of availabilitySamples(role, undefined)) emit(observed);
+      } catch (error) {
+        for (const observed of availabilitySamples(role, postgresErrorClass(error))) emit(observed);
+        throw postgresError(error, address);
+      }
+    },
+  };
+}

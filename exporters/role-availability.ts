@@ -1,0 +1,13 @@
+import { type ErrorClass, errorClasses } from "../catalog/error-class.ts";
+import type { Role } from "../catalog/roles.ts";
+import { type Sample, sample } from "../core/samples.ts";
+
+/** The contract's metrics of whether a role's server answers, and if not, how it failed. */
+export function availabilitySamples(role: Role, failure: ErrorClass | undefined): Sample[] {
+  return [
+    sample("redisops_role_up", { role }, failure === undefined ? 1 : 0),
+    ...errorClasses.map((errorClass) =>
+      sample("redisops_role_failure", { role, error_class: errorClass }, failure === errorClass ? 1 : 0),
+    ),
+  ];
+}

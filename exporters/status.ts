@@ -1,0 +1,195 @@
+import type { MetricName } from "../catalog/metrics.ts";
+import type { DegradationMode } from "../catalog/mode.ts";
+import { modes } from "../catalog/modes.ts";
+import { type Role, redisRoles } from "../catalog/roles.ts";
+import type { ThresholdOverrides } from "../core/config/thresholds-section.ts";
+import { formatDuration } from "../core/duration.ts";
+import type { ErrorReport } from "../core/errors.ts";
+import type { ActiveAlert } from "../core/prometheus.ts";
+import type { Sample } from "../core/samples.ts";
+import { evaluateSignal } from "../core/signal/evaluate.ts";
+import { effectiveThresholds } from "../core/signal/thresholds.ts";
+import type { ProbeResult } from "./probe.ts";
+
+/** What on-call is shown of one role, or of one provider account. */
+export interface StatusRow {
+  readonly role: Role;
+  /** Address of the role's server, or provider/account. */
+  readonly target: string;
+  /** `ok`, `degraded`, `error`, or the way in which the server fails to answer (refused, timeout, ...). */
+  readonly state: string;
+  /** Modes that hold now, worst first as in the catalog. */
+  readonly modes: readonly {
+    readonly id: string;
+    readonly since: string | undefined;
+    readonly command: string;
+  }[];
+  /** What was observed, one fact each. */
+  readonly observed: readonly string[];
+  readonly errors: readonly ErrorReport[];
+}
+
+const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`;
+
+type Read = (metric: MetricName, labels?: Readonly<Record<string, string>>) => number | undefined;
+
+function reader(samples: readonly Sample[]): Read {
+  return (metric, labels = {}) =>
+    samples.find(
+      (sample) =>
+        sample.metric === metric &&
+        Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+    )?.value;
+}
+
+/** Facts in the words that the runbooks use. */
+function observations(role: Role, read: Read, now: number): string[] {
+  const facts: string[] = [];
+  const add = (value: number | undefined, text: (value: number) => string) => {
+    if (value !== undefined) facts.push(text(value));
+  };
+  add(
+    read("redisops_role_response_seconds", { role }),
+    (seconds) => `answers in ${(seconds * 1000).toFixed(1)} ms`,
+  );
+  if (role === "registry") {
+    add(read("redisops_pending_deliveries"), (depth) => `pending depth ${number(depth)}`);
+    add(
+      read("redisops_pending_deliveries_oldest_timestamp_seconds"),
+      (oldest) => `oldest waits ${formatDuration(now - oldest * 1000)}`,
+    );
+    add(
+      read("redisops_pending_deliveries_deliverable_ratio"),
+      (ratio) => `deliverable now ${percent(ratio)}`,
+    );
+  }
+  if (role === "dedup") {
+    add(
+      read("redisops_bloom_canary_absent_ratio"),
+      (ratio) =>
+        `known-sent ids absent ${percent(ratio)} of ${number(read("redisops_bloom_canary_ids") ?? 0)}`,
+    );
+    add(
+      read("redisops_bloom_estimated_ids"),
+      (ids) => `estimated ids ${number(ids)} of capacity ${number(read("redisops_bloom_capacity_ids") ?? 0)}`,
+    );
+    add(
+      read("redisops_bloom_false_positive_ratio"),
+      (ratio) => `false positives about ${(ratio * 100).toFixed(3)} %`,
+    );
+  }
+  if (role === "postgres") {
+    const states = ["active", "idle", "idle_in_transaction", "other"];
+    const counts = states.map((state) => read("redisops_postgres_connections", { state }) ?? 0);
+    add(
+      read("redisops_postgres_connections_limit"),
+      (limit) => `connections ${counts.reduce((a, b) => a + b, 0)} of ${limit}`,
+    );
+    facts.push(
+      ...states.flatMap((state, index) =>
+        counts[index] ? [`${state.replaceAll("_", " ")} ${counts[index]}`] : [],
+      ),
+    );
+  }
+  return facts;
+}
+
+function accountObservations(read: Read, labels: Readonly<Record<string, string>>): string[] {
+  const tokens = read("redisops_token_bucket_tokens", labels);
+  const wait = read("redisops_provider_retry_after_seconds", labels) ?? 0;
+  return [
+    ...(tokens === undefined
+      ? []
+      : [`tokens ${number(tokens)} of ${number(read("redisops_token_bucket_capacity", labels) ?? 0)}`]),
+    ...(read("redisops_provider_throttled_total", labels)
+      ? [`throttled (429), asks to wait ${number(wait)} s`]
+      : []),
+  ];
+}
+
+const commandOf = (mode: DegradationMode) =>
+  mode.remedy.kind === "command" ? mode.remedy.command : `see runbook ${mode.id}`;
+
+/** Which modes hold, by role and, where the signal has them, provider and account. */
+function holdingModes(
+  samples: readonly Sample[],
+  thresholds: ThresholdOverrides,
+  alerts: readonly ActiveAlert[],
+) {
+  return modes.flatMap((mode) => {
+    const findings = evaluateSignal(mode.signal, samples, effectiveThresholds(mode, thresholds)) ?? [];
+    return findings
+      .filter(({ holds }) => holds)
+      .map(({ labels }) => {
+        const alert = alerts.find(
+          (active) =>
+            active.labels.alertname === mode.id &&
+            Object.entries(labels).every(([label, value]) => active.labels[label] === value),
+        );
+        return {
+          mode,
+          account: labels.account === undefined ? undefined : `${labels.provider}/${labels.account}`,
+          since: alert?.activeAt.toISOString(),
+        };
+      });
+  });
+}
+
+/** Turns what the probes observed into rows, in the catalog's order of roles. */
+export function platformStatus(
+  results: readonly ProbeResult[],
+  thresholds: ThresholdOverrides,
+  alerts: readonly ActiveAlert[],
+  now: number,
+): StatusRow[] {
+  const samples = results.flatMap((result) => result.samples);
+  const read = reader(samples);
+  const holding = holdingModes(samples, thresholds, alerts);
+  const modesOf = (role: Role, account: string | undefined) =>
+    holding
+      .filter((held) => held.mode.role === role && held.account === account)
+      .map(({ mode, since }) => ({ id: mode.id, since, command: commandOf(mode) }));
+
+  const row = (
+    role: Role,
+    target: string,
+    account: string | undefined,
+    own: readonly ProbeResult[],
+    observed: string[],
+  ): StatusRow => {
+    const held = modesOf(role, account);
+    const failure = samples.find(
+      (sample) =>
+        account === undefined &&
+        sample.metric === "redisops_role_failure" &&
+        sample.labels.role === role &&
+        sample.value === 1,
+    );
+    const errors = own.flatMap(({ error }) => (error === undefined ? [] : [error.toJSON()]));
+    const state =
+      failure?.labels.error_class ?? (held.length > 0 ? "degraded" : errors.length > 0 ? "error" : "ok");
+    return { role, target, state, modes: held, observed, errors };
+  };
+
+  const roleRows = ([...redisRoles, "postgres"] as const).flatMap((role) => {
+    const own = results.filter(({ probe }) => probe.role === role && probe.name !== "provider");
+    const first = own[0];
+    return first === undefined
+      ? []
+      : [row(role, first.probe.address, undefined, own, observations(role, read, now))];
+  });
+  const accountRows = results
+    .filter(({ probe }) => probe.name === "provider")
+    .map((result) => {
+      const [provider = "", account = ""] = result.probe.target.split("/");
+      return row(
+        "token_bucket",
+        result.probe.target,
+        result.probe.target,
+        [result],
+        accountObservations(read, { provider, account }),
+      );
+    });
+  return [...roleRows, ...accountRows];
+}

@@ -1,0 +1,111 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Workspace } from "../workspace.ts";
+import { BodyTooLargeError, readBody, startLoopbackHttp } from "./loopback-http.ts";
+import type { Account, AccountCounts, ProviderResponse } from "./provider-api.ts";
+import { isSendGridPath, type SendGridAccount, SendGridApi } from "./provider-sendgrid.ts";
+import { isTwilioPath, type TwilioAccount, TwilioApi } from "./provider-twilio.ts";
+
+/** An account of either provider. */
+export type ProviderAccount = TwilioAccount | SendGridAccount;
+
+/** How to start the stand-in. */
+export interface ProviderStandInOptions {
+  readonly accounts: readonly ProviderAccount[];
+  readonly name?: string;
+  /** A free port unless given. */
+  readonly port?: number;
+  /** Milliseconds since the epoch; the system's clock unless given. */
+  readonly now?: () => number;
+}
+
+/** Twilio and SendGrid inside this process, as far as their documented sending, credentials and rate limits go. */
+export interface ProviderStandIn {
+  readonly port: number;
+  /** `http://127.0.0.1:<port>`, the base of both APIs. */
+  readonly url: string;
+  /**
+   * Changes how many requests per second an account allows, from the next request on; 0 refuses all.
+   *
+   * @param account a Twilio SID or a SendGrid account's name
+   * @throws RangeError for an unknown account or a limit that is no whole number from 0 up.
+   */
+  setLimit(account: string, perSecond: number): void;
+  /**
+   * What became of the requests to an account so far.
+   *
+   * @throws RangeError for an unknown account.
+   */
+  counts(account: string): AccountCounts;
+  stop(): Promise<void>;
+}
+
+/** Starts the stand-in as a member of the workspace. */
+export async function startProviderStandIn(
+  workspace: Workspace,
+  options: ProviderStandInOptions,
+): Promise<ProviderStandIn> {
+  const now = options.now ?? Date.now;
+  const twilio = new TwilioApi(
+    options.accounts.filter((account) => account.provider === "twilio"),
+    now,
+  );
+  const sendGrid = new SendGridApi(
+    options.accounts.filter((account) => account.provider === "sendgrid"),
+    now,
+  );
+
+  const answer = async (request: IncomingMessage): Promise<ProviderResponse> => {
+    const [path = ""] = (request.url ?? "").split("?");
+    const asked = {
+      method: request.method ?? "GET",
+      path,
+      authorization: request.headers.authorization ?? "",
+      body: await readBody(request),
+    };
+    if (isTwilioPath(path)) return twilio.answer(asked);
+    if (isSendGridPath(path)) return sendGrid.answer(asked);
+    return { status: 404, body: { message: `no provider has ${path}` } };
+  };
+
+  const http = await startLoopbackHttp(
+    workspace,
+    options.name ?? "provider stand-in",
+    (request, response) => {
+      answer(request).then(
+        (result) => write(response, result),
+        (error: unknown) => {
+          const status = error instanceof BodyTooLargeError ? 413 : 500;
+          write(response, { status, body: { message: String(error) }, headers: { Connection: "close" } });
+        },
+      );
+    },
+    options.port,
+  );
+
+  const find = (name: string): Account => {
+    const account = twilio.accounts.get(name) ?? sendGrid.accounts.get(name);
+    if (account === undefined) throw new RangeError(`the provider stand-in has no account ${name}`);
+    return account;
+  };
+  return {
+    port: http.port,
+    url: http.url,
+    setLimit(name, perSecond) {
+      const account = find(name);
+      if (!Number.isInteger(perSecond) || perSecond < 0) {
+        throw new RangeError(`a limit is a whole number from 0 up, not ${perSecond}`);
+      }
+      account.setLimit(perSecond);
+    },
+    counts: (name) => ({ ...find(name).counts }),
+    stop: () => http.stop(),
+  };
+}
+
+function write(response: ServerResponse, { status, headers, body }: ProviderResponse): void {
+  if (body === undefined) {
+    response.writeHead(status, headers).end();
+    return;
+  }
+  response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(JSON.stringify(body));
+}

@@ -1,0 +1,135 @@
+import type { Client } from "pg";
+import type { SentNotificationsConfig } from "../../core/config/postgres-section.ts";
+import { withDeadline } from "../../core/deadline.ts";
+import { RedisopsError } from "../../core/errors.ts";
+import type { Filter } from "../../core/filter/filter.ts";
+import { openFilter } from "../../core/filter/open-filter.ts";
+import { connectPostgres, type PostgresConnection } from "../../core/postgres/connect.ts";
+import { copyIds } from "../../core/postgres/copy-ids.ts";
+import { postgresError } from "../../core/postgres/postgres-error.ts";
+import { sampleSentIds, sentIdsQuery } from "../../core/postgres/sent-ids.ts";
+import { connectRedis } from "../../core/redis/connect.ts";
+import type { Plan, RecoveryContext, Run } from "../recovery.ts";
+import { BitmapShadow } from "./bitmap-shadow.ts";
+import { type BloomDetails, bloomConfig, timeouts, windowBounds } from "./bloom-plan.ts";
+import { RedisBloomShadow } from "./redisbloom-shadow.ts";
+import { type CopyIds, idText } from "./shadow-filter.ts";
+
+/** Catch-up starts this long before the read, in seconds: a transaction may commit rows with an earlier time. */
+const catchUpOverlap = 60;
+/** Ids per round trip of the catch-up. */
+const catchUpBatch = 500;
+/** Longest wait for removing shadow keys after a failure, in milliseconds; they expire by themselves otherwise. */
+const discardDeadline = 2_000;
+
+/** A copy whose failures are errors for the reader, and whose interruption is the signal's reason. */
+function copyFrom(database: PostgresConnection, query: string, signal: AbortSignal): CopyIds {
+  return async ({ onId, onChunk }) => {
+    try {
+      const { ids } = await copyIds(database.client, { query, onId, onChunk, signal });
+      return ids;
+    } catch (error) {
+      throw signal.aborted ? signal.reason : postgresError(error, database.target);
+    }
+  };
+}
+
+/** Adds what was sent since shortly before the read began. Adding an id twice changes nothing. */
+async function catchUp(
+  database: PostgresConnection,
+  query: string,
+  filter: Filter,
+  signal: AbortSignal,
+): Promise<void> {
+  let batch: string[] = [];
+  await copyFrom(
+    database,
+    query,
+    signal,
+  )({
+    onId: (bytes, start, end) => batch.push(idText(bytes, start, end)),
+    onChunk: async () => {
+      const ready = batch;
+      batch = [];
+      for (let start = 0; start < ready.length; start += catchUpBatch) {
+        await filter.add(ready.slice(start, start + catchUpBatch));
+      }
+    },
+  });
+  await filter.add(batch);
+}
+
+async function requireComplete(
+  client: Client,
+  source: SentNotificationsConfig,
+  count: number,
+  filter: Filter,
+) {
+  const ids = await sampleSentIds(client, source, count);
+  const present = await filter.has(ids);
+  const absent = present.filter((found) => !found).length;
+  if (absent === 0) return;
+  throw new RedisopsError(
+    "VERIFICATION_FAILED",
+    `The new filter lacks ${absent} of ${ids.length} sampled known-sent ids; it was not put in place`,
+  );
+}
+
+/** Builds the filter beside the live one, checks it, swaps it in, and adds what was sent meanwhile. */
+export async function executeBloom(
+  context: RecoveryContext,
+  plan: Plan<BloomDetails>,
+  run: Run,
+): Promise<void> {
+  const { dedup, postgres, source, canaryIds } = bloomConfig(context.config);
+  const { signal } = context;
+  const connection = await connectRedis("dedup", dedup, timeouts);
+  // The copy closes the connection that it fails on, so everything else uses one of its own.
+  const reader = await connectPostgres(postgres, { connect: timeouts.connect, statement: 0 }).catch(
+    (error: unknown) => {
+      connection.close();
+      throw error;
+    },
+  );
+  const database = await connectPostgres(postgres, {
+    connect: timeouts.connect,
+    statement: timeouts.command,
+  }).catch(async (error: unknown) => {
+    connection.close();
+    await reader.close();
+    throw error;
+  });
+  const key = `${dedup.filter.key}:shadow:${run.id}`;
+  const options = { connection, config: dedup, key, context };
+  const shadow = dedup.filter.engine === "bitmap" ? new BitmapShadow(options) : new RedisBloomShadow(options);
+  try {
+    const { from, now } = await windowBounds(database.client, source);
+    const recent = await database.client.query<{ since: string }>(
+      "SELECT ($1::timestamptz - make_interval(secs => $2::float8))::text AS since",
+      [now, catchUpOverlap],
+    );
+    const missedQuery = sentIdsQuery(database.client, source, recent.rows[0]?.since ?? from);
+    try {
+      await run.step("build", () =>
+        shadow.fill(copyFrom(reader, sentIdsQuery(database.client, source, from), signal), plan.items),
+      );
+      await run.step("check", () => requireComplete(database.client, source, canaryIds, shadow.filter));
+      if (!plan.details.mergesLive) {
+        await run.step("catch up", () => catchUp(reader, missedQuery, shadow.filter, signal));
+      }
+      await run.step("swap", () => shadow.swap());
+    } catch (error) {
+      await withDeadline(shadow.discard(), discardDeadline, () => new Error("timed out")).catch(
+        () => undefined,
+      );
+      throw error;
+    }
+    const live = openFilter(connection, dedup.filter);
+    await run.step("catch up live", () => catchUp(reader, missedQuery, live, signal));
+  } catch (error) {
+    throw signal.aborted ? signal.reason : postgresError(error, database.target);
+  } finally {
+    connection.close();
+    await Promise.all([reader.close(), database.close()]);
+  }
+}

@@ -1,0 +1,237 @@
+import type { Redis } from "ioredis";
+import type { Client } from "pg";
+import type { PostgresConfig, SentNotificationsConfig } from "../../core/config/postgres-section.ts";
+import type { DedupConfig } from "../../core/config/redis-section.ts";
+import type { Config } from "../../core/config/schema.ts";
+import { RedisopsError } from "../../core/errors.ts";
+import { BitmapFilter, configuredLayout } from "../../core/filter/bitmap-filter.ts";
+import { type BitmapLayout, bytesPerShard } from "../../core/filter/bitmap-layout.ts";
+import type { FilterState } from "../../core/filter/filter.ts";
+import { openFilter, singleServer } from "../../core/filter/open-filter.ts";
+import { connectPostgres } from "../../core/postgres/connect.ts";
+import { postgresError } from "../../core/postgres/postgres-error.ts";
+import {
+  countRows,
+  type SourceCount,
+  sampleSentIds,
+  sentIdsQuery,
+  windowSeconds,
+} from "../../core/postgres/sent-ids.ts";
+import { connectRedis, describeTarget, type RedisConnection } from "../../core/redis/connect.ts";
+import { redisError } from "../../core/redis/redis-error.ts";
+import type { Fact, Plan, RecoveryContext } from "../recovery.ts";
+
+/** Milliseconds for connecting, for one Redis command, and for counting the source exactly. */
+export const timeouts = { connect: 5_000, command: 30_000, count: 2_000 };
+
+/** Share of maxmemory that the server keeps for everything else while two filters exist. */
+const memoryReserve = 0.05;
+
+/** The parts of the configuration that the rebuild needs. */
+export interface BloomConfig {
+  readonly dedup: DedupConfig;
+  readonly postgres: PostgresConfig;
+  readonly source: SentNotificationsConfig;
+  readonly canaryIds: number;
+}
+
+/** What execution needs of a plan. */
+export interface BloomDetails {
+  readonly engine: "bitmap" | "redisbloom";
+  readonly ids: number;
+  readonly sizeBytes: number;
+  readonly mergesLive: boolean;
+}
+
+/** Picks what the rebuild needs. Throws CONFIG_INCOMPLETE, naming what is missing. */
+export function bloomConfig(config: Config): BloomConfig {
+  const { roles, postgres, exporter } = config;
+  if (roles.dedup === undefined) {
+    throw new RedisopsError(
+      "CONFIG_INCOMPLETE",
+      "redisops.yaml has no roles.dedup: there is no filter to rebuild",
+    );
+  }
+  const source = postgres?.tables.sent_notifications;
+  if (postgres === undefined || source === undefined) {
+    throw new RedisopsError(
+      "CONFIG_INCOMPLETE",
+      "redisops.yaml has no postgres.tables.sent_notifications: there is no source to rebuild from",
+    );
+  }
+  return { dedup: roles.dedup, postgres, source, canaryIds: exporter.canary_ids };
+}
+
+/** Start of the deduplication window, as Postgres sees it, in text that keeps its precision. */
+export async function windowBounds(
+  client: Client,
+  source: SentNotificationsConfig,
+): Promise<{ from: string; now: string }> {
+  const { rows } = await client.query<{ from: string; now: string }>(
+    `SELECT (now() - make_interval(secs => $1::float8))::text AS "from", now()::text AS now`,
+    [windowSeconds(source)],
+  );
+  const row = rows[0];
+  if (row === undefined) throw new RedisopsError("POSTGRES_ERROR", "Postgres did not tell the time");
+  return row;
+}
+
+function filterBytes(config: DedupConfig): number {
+  if (config.filter.engine === "bitmap") {
+    const layout = configuredLayout(config.filter);
+    return bytesPerShard(layout) * layout.shards;
+  }
+  // RedisBloom halves the error of a scaling filter's first link; bits per entry are -ln(e) / (ln 2)^2.
+  const bitsPerEntry = -Math.log(config.filter.error_rate / 2) / Math.LN2 ** 2;
+  return Math.ceil(Math.floor(config.filter.capacity * bitsPerEntry) / 64) * 8;
+}
+
+async function memoryShortage(
+  client: Redis,
+  needed: number,
+  target: string,
+): Promise<RedisopsError | undefined> {
+  const info = await client.info("memory").catch((error: unknown) => {
+    throw redisError(error, target);
+  });
+  const read = (field: string) => Number(new RegExp(`^${field}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
+  const limit = read("maxmemory");
+  const used = read("used_memory");
+  if (limit === 0 || used + needed <= limit * (1 - memoryReserve)) return undefined;
+  return new RedisopsError(
+    "MEMORY_SHORT",
+    `${target} uses ${mebibytes(used)} of ${mebibytes(limit)}; the rebuild needs ${mebibytes(needed)} more`,
+    { target },
+  );
+}
+
+/** A size for a reader. */
+export function mebibytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
+}
+
+const count = (value: number) => Math.round(value).toLocaleString("en-US");
+const percent = (ratio: number) => `${(ratio * 100).toFixed(ratio < 0.1 ? 2 : 1)} %`;
+
+const sameShape = (a: BitmapLayout, b: BitmapLayout) =>
+  a.hashes === b.hashes && a.shards === b.shards && a.bitsPerShard === b.bitsPerShard;
+
+async function liveState(connection: RedisConnection, config: DedupConfig, canaries: readonly string[]) {
+  const filter = openFilter(connection, config.filter);
+  const state = await filter.state();
+  const present = await filter.has(canaries);
+  const mergesLive =
+    filter instanceof BitmapFilter &&
+    state.exists &&
+    sameShape(await filter.layout(), configuredLayout(config.filter));
+  return { state, absent: present.filter((found) => !found).length, mergesLive };
+}
+
+function facts(
+  config: BloomConfig,
+  found: { source: SourceCount; bytes: number; state: FilterState; absent: number; canaries: number },
+): Fact[] {
+  const { dedup, source } = config;
+  const { state } = found;
+  const shown =
+    found.canaries === 0
+      ? "no id to sample"
+      : `${count(found.absent)} of ${count(found.canaries)} sampled ids absent`;
+  return [
+    {
+      label: "source",
+      value: `Postgres ${source.table}.${source.id_column}, last ${source.window}: ${found.source.exact ? "" : "about "}${count(found.source.ids)} ids`,
+    },
+    {
+      label: "live filter",
+      value: state.exists
+        ? `${mebibytes(state.sizeBytes)}, about ${count(state.estimatedIds)} ids, fill ${percent(state.fillRatio)}; ${shown}`
+        : `does not exist; ${shown}`,
+    },
+    {
+      label: "new filter",
+      value: `${dedup.filter.engine} "${dedup.filter.key}", ${count(dedup.filter.capacity)} ids at ${percent(dedup.filter.error_rate)} false positives, ${mebibytes(found.bytes)}`,
+    },
+  ];
+}
+
+/** Looks at source, live filter and memory, and says what a rebuild would do. */
+export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDetails>> {
+  const config = bloomConfig(context.config);
+  const { dedup, postgres, source } = config;
+  const target = describeTarget("dedup", dedup);
+  const connection = await connectRedis("dedup", dedup, timeouts);
+  const database = await connectPostgres(postgres, {
+    connect: timeouts.connect,
+    statement: timeouts.command,
+  }).catch((error: unknown) => {
+    connection.close();
+    throw error;
+  });
+  try {
+    const { from } = await windowBounds(database.client, source);
+    const sourceCount = await countRows(
+      database.client,
+      sentIdsQuery(database.client, source, from),
+      timeouts.count,
+    );
+    const canaries = await sampleSentIds(database.client, source, config.canaryIds);
+    const live = await liveState(connection, dedup, canaries);
+    const bytes = filterBytes(dedup);
+    const tooSmall =
+      sourceCount.ids > dedup.filter.capacity
+        ? new RedisopsError(
+            "FILTER_TOO_SMALL",
+            `${count(sourceCount.ids)} ids are to go into a filter sized for ${count(dedup.filter.capacity)}`,
+            {
+              target,
+              next: `Raise roles.dedup.filter.capacity to at least ${count(sourceCount.ids * 1.5)}, deploy it to the workers, then rebuild.`,
+            },
+          )
+        : undefined;
+    const refusal = tooSmall ?? (await memoryShortage(singleServer(connection), bytes, target));
+    return {
+      target,
+      facts: facts(config, {
+        source: sourceCount,
+        bytes,
+        state: live.state,
+        absent: live.absent,
+        canaries: canaries.length,
+      }),
+      steps: [
+        `read the ids by COPY and build the new filter ${dedup.filter.engine === "bitmap" ? "in memory, then push it" : "with BF.MADD"} under a shadow key`,
+        "look up sampled known-sent ids in the new filter; stop here if one is missing",
+        live.mergesLive
+          ? "swap it in atomically, merged with what the live filter has learned"
+          : live.state.exists
+            ? "swap it in atomically, in place of the live filter"
+            : "put it in place atomically",
+        "add the ids that were sent meanwhile, then verify against known-sent and never-sent ids",
+      ],
+      risks: [
+        ...(live.state.exists && !live.mergesLive
+          ? [
+              "the live filter cannot be merged (other shape or engine): ids that it knows and Postgres does not are forgotten",
+            ]
+          : []),
+        `until the swap, ${mebibytes(bytes)} of additional memory on the server`,
+        "duplicates sent while the filter was away stay sent",
+      ],
+      hasChanges: sourceCount.ids > 0,
+      ...(refusal === undefined ? {} : { refusal }),
+      items: sourceCount.ids,
+      details: {
+        engine: dedup.filter.engine,
+        ids: sourceCount.ids,
+        sizeBytes: bytes,
+        mergesLive: live.mergesLive,
+      },
+    };
+  } catch (error) {
+    throw postgresError(error, database.target);
+  } finally {
+    connection.close();
+    await database.close();
+  }
+}

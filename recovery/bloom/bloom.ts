@@ -1,0 +1,13 @@
+import type { Recovery } from "../recovery.ts";
+import { executeBloom } from "./bloom-execute.ts";
+import { type BloomDetails, planBloom } from "./bloom-plan.ts";
+import { verifyBloom } from "./bloom-verify.ts";
+
+/** Rebuilds the deduplication filter from the durable record of what was sent. */
+export const bloom: Recovery<BloomDetails> = {
+  name: "bloom",
+  role: "dedup",
+  plan: planBloom,
+  execute: executeBloom,
+  verify: verifyBloom,
+};

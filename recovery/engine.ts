@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { formatDuration } from "../core/duration.ts";
+import { toRedisopsError } from "../core/errors.ts";
+import { withSpan } from "../core/tracing.ts";
+import { earlierRates, Journal, journalFolder } from "./journal.ts";
+import type { Plan, Recovery, RecoveryContext, Run, Verification } from "./recovery.ts";
+
+/** A plan with what earlier runs say about its duration. */
+export interface PreparedPlan<Details> {
+  readonly plan: Plan<Details>;
+  /** Sentence on the expected duration. */
+  readonly duration: string;
+}
+
+/** What came out of an executed recovery. */
+export interface RunReport {
+  readonly run: string;
+  readonly journal: string;
+  readonly seconds: number;
+  readonly verification: Verification;
+}
+
+function expectedDuration(rates: readonly number[], items: number): string {
+  if (rates.length === 0) return "not known: no earlier run on this machine";
+  const median = [...rates].sort((a, b) => a - b)[Math.floor(rates.length / 2)] ?? 0;
+  const runs = rates.length === 1 ? "one earlier run" : `${rates.length} earlier runs`;
+  return `about ${formatDuration((items / median) * 1000)} (${runs} on this machine)`;
+}
+
+function runId(recovery: string): string {
+  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  return `${recovery}-${time}-${randomBytes(3).toString("hex")}`;
+}
+
+/** Plans a recovery. Nothing is changed. */
+export async function preparePlan<Details>(
+  recovery: Recovery<Details>,
+  context: RecoveryContext,
+): Promise<PreparedPlan<Details>> {
+  const plan = await withSpan(`recovery ${recovery.name} plan`, {}, () => recovery.plan(context));
+  const rates = earlierRates(journalFolder(context.config), recovery.name);
+  return { plan, duration: expectedDuration(rates, plan.items) };
+}
+
+/**
+ * Carries out a plan and verifies it. Every step is in the journal before it starts. Rejects with what stopped it;
+ * the journal then says so too. A verification that does not hold is part of the report.
+ */
+export async function executePlan<Details>(
+  recovery: Recovery<Details>,
+  context: RecoveryContext,
+  plan: Plan<Details>,
+): Promise<RunReport> {
+  if (plan.refusal !== undefined) throw plan.refusal;
+  const id = runId(recovery.name);
+  const journal = new Journal(journalFolder(context.config), id);
+  const run: Run = {
+    id,
+    step: async (name, work) => {
+      context.signal.throwIfAborted();
+      journal.append({ event: "step_started", step: name });
+      const started = performance.now();
+      const result = await withSpan(
+        `recovery ${recovery.name} ${name}`,
+        { "redisops.run": id },
+        work,
+      ).finally(context.onStepEnd);
+      journal.append({ event: "step_ended", step: name, seconds: (performance.now() - started) / 1000 });
+      return result;
+    },
+  };
+  try {
+    return await withSpan(`recovery ${recovery.name}`, { "redisops.run": id }, async () => {
+      journal.append({ event: "started", run: id, recovery: recovery.name, plan: plan.details });
+      const started = performance.now();
+      await recovery.execute(context, plan, run);
+      const seconds = (performance.now() - started) / 1000;
+      journal.append({ event: "executed", items: plan.items, seconds });
+      const verification = await run.step("verify", () => recovery.verify(context, plan));
+      journal.append({ event: "verified", holds: verification.holds, figures: verification.figures });
+      return { run: id, journal: journal.path, seconds, verification };
+    });
+  } catch (error) {
+    const { code, message } = toRedisopsError(error);
+    journal.append({ event: "failed", code, message });
+    throw error;
+  } finally {
+    journal.close();
+  }
+}

@@ -1,0 +1,9 @@
+import { bloom } from "./bloom/bloom.ts";
+import type { Recovery, RecoveryName } from "./recovery.ts";
+import { tokenBuckets } from "./token-buckets.ts";
+
+/** Every recovery by the name under which the CLI knows it. */
+export const recoveries: Readonly<Record<RecoveryName, Recovery>> = {
+  bloom: bloom as Recovery,
+  "token-buckets": tokenBuckets as Recovery,
+};
