@@ -1,11 +1,11 @@
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** What a duration looks like: one or more numbers with a unit, largest first, as in `500ms`, `1m30s`, `24h`. */
-export const durationPattern = /^(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?$/;
+export const durationPattern = /^(?=.)(?:\d+d)?(?:\d+h)?(?:\d+m(?!s))?(?:\d+s)?(?:\d+ms)?$/;
 
 /** Reads a duration such as `1m30s`. Returns milliseconds; throws a RangeError on anything else. */
 export function parseDuration(text: string): number {
-  if (text === "" || !durationPattern.test(text)) {
+  if (!durationPattern.test(text)) {
     throw new RangeError(`Expected a duration such as 30s or 1m30s, got "${text}"`);
   }
   let total = 0;

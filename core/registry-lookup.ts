@@ -1,6 +1,5 @@
 import { Cluster } from "ioredis";
-import type { RedisConnection } from "./redis/connect.ts";
-import { redisError } from "./redis/redis-error.ts";
+import { commandError, type RedisConnection } from "./redis/connect.ts";
 
 /** For each user, whether the registry has a connection entry. */
 export async function connectedUsers(
@@ -22,6 +21,6 @@ export async function connectedUsers(
       return reply === 1;
     });
   } catch (error) {
-    throw redisError(error, connection.target);
+    throw commandError(error, connection);
   }
 }

@@ -100,7 +100,7 @@ export const BloomCold: DegradationMode = {
     kind: "command",
     command: "redisops recover bloom",
     proof: "redisops_bloom_canary_absent_ratio returns to 0.",
-    within: "one scrape after the run ends; the rebuild itself takes about a second per million ids",
+    within: "one scrape after the run ends; the rebuild itself takes about a second for several million ids",
     rollback:
       "None is needed: the filter is built under a shadow key and swapped in at once, keeping what the live filter learned. A run that fails leaves the live filter as it was.",
     whenItFails:

@@ -9,11 +9,16 @@ export const address = () =>
     .regex(/^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, "expected host:port")
     .refine((text) => Number(text.slice(text.lastIndexOf(":") + 1)) <= 65535, "expected a port up to 65535");
 
+const durationAdvice = "expected a duration such as 30s or 1m30s";
+
 /** A time span such as `30s` or `1m30s`. */
-export const duration = () =>
+export const duration = () => z.string(durationAdvice).regex(durationPattern, durationAdvice);
+
+/** Address of an HTTP service; credentials have no place in it. */
+export const httpUrl = () =>
   z
-    .string()
-    .refine((text) => text !== "" && durationPattern.test(text), "expected a duration such as 30s or 1m30s");
+    .url({ protocol: /^https?$/ })
+    .refine((text) => !/^https?:\/\/[^/]*@/i.test(text), "expected a URL without credentials");
 
 /** `${NAME}` of an environment variable, or `file:/path`. A secret in plain text is refused. */
 export const secret = () =>

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { configSchema } from "./schema.ts";
-import { secretReferencePattern } from "./secret.ts";
 
 /** The part of JSON Schema that zod writes for our configuration. */
 export interface JsonSchema {
@@ -46,9 +45,4 @@ export function schemasAt(
     });
   }
   return current;
-}
-
-/** Whether a secret is expected at the path, so that what stands there must never be shown. */
-export function isSecretPath(path: readonly PropertyKey[]): boolean {
-  return schemasAt(path).some((schema) => schema.pattern === secretReferencePattern.source);
 }

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { messageOf, RedisopsError } from "../errors.ts";
 import type { ConfigProblem } from "./config-problem.ts";
 import { configJsonSchema } from "./json-schema.ts";
-import { describeIssues } from "./problems.ts";
+import { describeIssues, maxProblems } from "./problems.ts";
 import { type Config, configSchema } from "./schema.ts";
 import { readYaml } from "./yaml-document.ts";
 
@@ -17,13 +17,15 @@ const maxConfigBytes = 1_048_576;
 export class ConfigError extends RedisopsError {
   readonly problems: readonly ConfigProblem[];
 
-  constructor(code: "CONFIG_SYNTAX" | "CONFIG_INVALID", path: string, problems: readonly ConfigProblem[]) {
+  constructor(code: "CONFIG_SYNTAX" | "CONFIG_INVALID", path: string, all: readonly ConfigProblem[]) {
+    const problems = all.slice(0, maxProblems);
     const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
+    const more = problems.length === maxProblems ? " or more" : "";
     const lines = problems.map(
       ({ line, column, path: where, message }) =>
         `  ${path}:${line}:${column} ${where === "" ? "" : `${where}: `}${message}`,
     );
-    super(code, `${path} has ${count}:\n${lines.join("\n")}`);
+    super(code, `${path} has ${count}${more}:\n${lines.join("\n")}`);
     this.problems = problems;
   }
 
@@ -67,9 +69,9 @@ function readBounded(path: string): Buffer {
 /** The bytes as text. Throws a ConfigError that says where they stop being UTF-8 text. */
 function decodeUtf8(bytes: Buffer, path: string): string {
   const lossy = bytes.toString("utf8");
-  const bad = isUtf8(bytes) ? lossy.indexOf("\0") : lossy.indexOf("\uFFFD");
-  if (bad === -1) return lossy.replace(/^\uFEFF/, "");
-  const before = lossy.slice(0, bad).split("\n");
+  const stops = [lossy.indexOf("\0"), isUtf8(bytes) ? -1 : lossy.indexOf("\uFFFD")].filter((at) => at >= 0);
+  if (stops.length === 0) return lossy.replace(/^\uFEFF/, "");
+  const before = lossy.slice(0, Math.min(...stops)).split("\n");
   const place = { line: before.length, column: (before.at(-1) ?? "").length + 1, path: "" };
   throw new ConfigError("CONFIG_SYNTAX", path, [{ ...place, message: "not text in UTF-8 from here on" }]);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { labelName, secret } from "./fields.ts";
+import { httpUrl, labelName, secret } from "./fields.ts";
 
 const account = {
   limit_per_second: z
@@ -13,12 +13,10 @@ const account = {
     .describe("Tokens of a full bucket; one second's worth (limit_per_second) when left out."),
 };
 
-const baseUrl = () => z.url({ protocol: /^https?$/ });
-
 const twilio = z
   .strictObject({
     kind: z.literal("twilio").describe("Twilio's REST API."),
-    base_url: baseUrl().default("https://api.twilio.com").describe("Address of the API."),
+    base_url: httpUrl().default("https://api.twilio.com").describe("Address of the API."),
     accounts: z
       .record(
         labelName(),
@@ -35,7 +33,7 @@ const twilio = z
 const sendgrid = z
   .strictObject({
     kind: z.literal("sendgrid").describe("SendGrid's v3 API."),
-    base_url: baseUrl().default("https://api.sendgrid.com").describe("Address of the API."),
+    base_url: httpUrl().default("https://api.sendgrid.com").describe("Address of the API."),
     accounts: z
       .record(
         labelName(),

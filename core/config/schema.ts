@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { address, duration, labelName, secret } from "./fields.ts";
+import { address, duration, httpUrl, labelName, secret } from "./fields.ts";
 import { postgresSection } from "./postgres-section.ts";
 import { providersSection } from "./providers-section.ts";
 import { rolesSection } from "./redis-section.ts";
@@ -37,12 +37,10 @@ const receiver = (purpose: string) =>
 
 const alerting = z
   .strictObject({
-    runbook_base_url: z
-      .url()
+    runbook_base_url: httpUrl()
       .default("https://github.com/redisops/redisops/blob/main/runbooks")
       .describe("Where the runbook pages are published; the page's name is added."),
-    dashboard_base_url: z
-      .url()
+    dashboard_base_url: httpUrl()
       .default("http://localhost:3000")
       .describe("Address of Grafana, used for links."),
     receivers: z
@@ -69,7 +67,7 @@ export const configSchema = z
     providers: providersSection.default({}),
     exporter,
     prometheus: z
-      .strictObject({ url: z.url().describe("Address of Prometheus.") })
+      .strictObject({ url: httpUrl().describe("Address of Prometheus.") })
       .optional()
       .describe("Lets redisops status say since when a mode holds."),
     alerting,

@@ -1,6 +1,6 @@
-import type { ErrorCode } from "yaml";
 import {
   type Document,
+  type ErrorCode,
   isAlias,
   isMap,
   isNode,
@@ -25,7 +25,8 @@ export interface YamlDocument {
 const maxAliases = 100;
 
 const generic = "not valid YAML here; a quote, a bracket, a comma, a colon or a space may be missing";
-const nested = "a value cannot hold a second key on its line; put it on its own line, or in quotes";
+const nested =
+  "a key or a list cannot stand inside a value; give it its own line, indented like its neighbours, or put the value in quotes";
 
 const tooDeep = "nested too deeply to be a configuration";
 
@@ -35,13 +36,14 @@ const words: Readonly<Partial<Record<ErrorCode, string>>> = {
   BAD_INDENT: "not indented like the lines that it belongs to",
   BAD_SCALAR_START: "a value cannot begin with this character; put it in quotes",
   BLOCK_AS_IMPLICIT_KEY: nested,
-  DUPLICATE_KEY: "this key is already there, above; keep one of them",
   MULTILINE_IMPLICIT_KEY: nested,
   MULTIPLE_DOCS: "a second document begins here; a configuration is one document",
   RESOURCE_EXHAUSTION: tooDeep,
   TAB_AS_INDENT: "a tab cannot indent; use spaces",
 };
 
+const duplicateKey = "this key is already there, above; keep one of them";
+const tooManyAliases = `more than ${maxAliases} aliases, or aliases of aliases`;
 const unresolvedAlias = "an alias without its anchor; a value that begins with * needs quotes";
 
 type Problems = { readonly problems: readonly ConfigProblem[] };
@@ -52,21 +54,29 @@ function firstOfEachLine(problems: readonly ConfigProblem[]): ConfigProblem[] {
   return problems.filter(({ line }) => !seen.has(line) && seen.add(line));
 }
 
-/** Offsets of all aliases, and of those whose anchor does not come before them. */
-function aliasOffsets(document: Document.Parsed): { all: number[]; unresolved: number[] } {
+/** What the parser leaves to us: it compares every key with every other, which takes minutes for a wrong file. */
+function walk(document: Document.Parsed) {
   const anchors = new Set<string>();
-  const all: number[] = [];
+  const aliases: number[] = [];
   const unresolved: number[] = [];
+  const duplicates: number[] = [];
   visit(document, {
     Node(_, node) {
       const offset = node.range?.[0] ?? 0;
       if (isAlias(node)) {
-        all.push(offset);
+        aliases.push(offset);
         if (!anchors.has(node.source)) unresolved.push(offset);
       } else if ("anchor" in node && node.anchor !== undefined) anchors.add(node.anchor);
+      if (!isMap(node)) return;
+      const keys = new Set<string>();
+      for (const { key } of node.items) {
+        if (!isScalar(key)) continue;
+        if (keys.has(String(key.value))) duplicates.push(key.range?.[0] ?? 0);
+        keys.add(String(key.value));
+      }
     },
   });
-  return { all, unresolved };
+  return { aliases, unresolved, duplicates };
 }
 
 /** Reads YAML. Returns its problems instead where it is none. */
@@ -77,20 +87,27 @@ export function readYaml(text: string): YamlDocument | Problems {
     return { line: Math.max(line, 1), column: Math.max(col, 1), path: "", message };
   };
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
+    const document = parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      logLevel: "error",
+      uniqueKeys: false,
+    });
     if (document.errors.length > 0) {
       const found = document.errors.map(({ pos, code }) => problem(pos[0], words[code] ?? generic));
       return { problems: firstOfEachLine(found) };
     }
-    const { all, unresolved } = aliasOffsets(document);
-    if (unresolved.length > 0)
-      return { problems: unresolved.map((offset) => problem(offset, unresolvedAlias)) };
-    if (all.length > maxAliases)
-      return { problems: [problem(all[maxAliases] ?? 0, `more than ${maxAliases} aliases`)] };
+    const { aliases, unresolved, duplicates } = walk(document);
+    const wrong = [
+      ...duplicates.map((offset) => problem(offset, duplicateKey)),
+      ...unresolved.map((offset) => problem(offset, unresolvedAlias)),
+    ];
+    if (wrong.length > 0) return { problems: wrong.sort((a, b) => a.line - b.line || a.column - b.column) };
+    if (aliases.length > maxAliases) return { problems: [problem(aliases[maxAliases] ?? 0, tooManyAliases)] };
     try {
       return { document, lines, values: document.toJS({ maxAliasCount: maxAliases }) };
     } catch {
-      return { problems: [problem(all[0] ?? 0, `aliases that stand for more than ${maxAliases} others`)] };
+      return { problems: [problem(aliases[0] ?? 0, tooManyAliases)] };
     }
   } catch {
     // The parser recurses, and gives up on what is nested thousands of levels deep.

@@ -18,6 +18,17 @@ const fullCountBytes = 1_048_576;
 const windowCount = 64;
 const windowBytes = 4096;
 
+/** Most ids whose bits travel in one command; the server works on one for some tens of microseconds. */
+const idsPerCommand = 100;
+
+/** Ids of one shard, by their index in the request, with all their bits one after another. */
+interface IdGroup {
+  readonly shard: number;
+  readonly members: number[];
+  readonly bits: number[];
+  readonly hashes: number;
+}
+
 /** The Redis keys of a bitmap filter: its shards, and the hash that describes its layout to every reader. */
 export const bitmapKeys = {
   shard: (key: string, shard: number) => `${key}:bits:${shard}`,
@@ -108,32 +119,50 @@ export class BitmapFilter implements Filter {
   }
 
   async has(ids: readonly string[]): Promise<boolean[]> {
-    const layout = await this.layout();
+    const groups = this.#group(ids, await this.layout());
     const replies = await this.#run(
-      ids.map((id) => {
-        const { shard, bits } = positions(id, layout);
-        return [
-          "bitfield_ro",
-          bitmapKeys.shard(this.#key, shard),
-          ...bits.flatMap((bit) => ["GET", "u1", bit]),
-        ];
-      }),
+      groups.map(({ shard, bits }) => [
+        "bitfield_ro",
+        bitmapKeys.shard(this.#key, shard),
+        ...bits.flatMap((bit) => ["GET", "u1", bit]),
+      ]),
     );
-    return (replies as unknown as number[][]).map((bits) => bits.every((bit) => bit === 1));
+    const present = new Array<boolean>(ids.length).fill(false);
+    for (const [index, { members, hashes }] of groups.entries()) {
+      const bits = replies[index] as unknown as readonly number[];
+      for (const [order, member] of members.entries()) {
+        present[member] = bits.slice(order * hashes, (order + 1) * hashes).every((bit) => bit === 1);
+      }
+    }
+    return present;
   }
 
   async add(ids: readonly string[]): Promise<void> {
-    const layout = await this.layout();
     await this.#run(
-      ids.map((id) => {
-        const { shard, bits } = positions(id, layout);
-        return [
-          "bitfield",
-          bitmapKeys.shard(this.#key, shard),
-          ...bits.flatMap((bit) => ["SET", "u1", bit, 1]),
-        ];
-      }),
+      this.#group(ids, await this.layout()).map(({ shard, bits }) => [
+        "bitfield",
+        bitmapKeys.shard(this.#key, shard),
+        ...bits.flatMap((bit) => ["SET", "u1", bit, 1]),
+      ]),
     );
+  }
+
+  /** Ids of one shard share a command: a command for each id costs both sides several times as much. */
+  #group(ids: readonly string[], layout: BitmapLayout): IdGroup[] {
+    const open = new Map<number, IdGroup>();
+    const groups: IdGroup[] = [];
+    for (const [member, id] of ids.entries()) {
+      const { shard, bits } = positions(id, layout);
+      let group = open.get(shard);
+      if (group === undefined || group.members.length === idsPerCommand) {
+        group = { shard, members: [], bits: [], hashes: layout.hashes };
+        open.set(shard, group);
+        groups.push(group);
+      }
+      group.members.push(member);
+      group.bits.push(...bits);
+    }
+    return groups;
   }
 
   /** Share of set bits: counted in small filters, estimated from random windows in large ones. */

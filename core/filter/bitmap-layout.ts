@@ -90,13 +90,15 @@ export function shardOf(h1: number, h2: number, shards: number): number {
   return (fmix32(h1 ^ ((h2 << 16) | (h2 >>> 16))) >>> 0) % shards;
 }
 
+/** Shared by all calls of `positions`, which never interleave. */
+const hasher = new IdHasher();
+
 /**
  * The shard and bits of one id; a string is hashed as its UTF-8 bytes. For single look-ups and for tests of other
  * implementations; bulk loads go through BitmapBuilder, which allocates nothing per id.
  */
 export function positions(id: string | Uint8Array, layout: BitmapLayout): BitmapPositions {
   const bytes = typeof id === "string" ? Buffer.from(id, "utf8") : id;
-  const hasher = new IdHasher();
   hasher.hash(bytes, 0, bytes.length);
   const [h1 = 0, second = 0] = hasher.values;
   const h2 = (second | 1) >>> 0;

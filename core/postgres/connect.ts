@@ -71,7 +71,8 @@ export async function connectPostgres(
       () => new RedisopsError("POSTGRES_TIMEOUT", `${target} did not answer before the deadline`, { target }),
     );
   } catch (error) {
-    await close();
+    // Nobody to say goodbye to; waiting for it would use up the caller's deadline.
+    client.connection.stream.destroy();
     throw postgresError(error, target);
   }
   return { client, target, close };

@@ -34,7 +34,9 @@ function verdict(error: unknown): { code: ErrorCodeName; errorClass: ErrorClass 
 
 /** In which way Postgres failed. */
 export function postgresErrorClass(error: unknown): ErrorClass {
-  return verdict(error instanceof RedisopsError ? error.cause : error).errorClass;
+  if (!(error instanceof RedisopsError)) return verdict(error).errorClass;
+  // A deadline of redisops itself has no cause.
+  return error.code === "POSTGRES_TIMEOUT" ? "timeout" : verdict(error.cause).errorClass;
 }
 
 /** Any error of a Postgres call as an error for the reader. `target` names the database and the address. */

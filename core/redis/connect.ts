@@ -1,10 +1,12 @@
-import { readFileSync } from "node:fs";
 import { Cluster, Redis } from "ioredis";
 import type { RedisRole } from "../../catalog/roles.ts";
 import { splitAddress } from "../config/fields.ts";
 import type { RedisConnectionConfig } from "../config/redis-section.ts";
 import { withDeadline } from "../deadline.ts";
-import { messageOf, RedisopsError } from "../errors.ts";
+import { RedisopsError } from "../errors.ts";
+import { type ClientOptions, clientOptions, type RedisTimeouts } from "./client-options.ts";
+import { reasonOf, watchReason } from "./closed-reason.ts";
+import { firstAnswer } from "./first-answer.ts";
 import { redisError } from "./redis-error.ts";
 
 export type RedisClient = Redis | Cluster;
@@ -17,11 +19,15 @@ export interface RedisConnection {
   close(): void;
 }
 
-export interface RedisTimeouts {
-  /** Longest time until the connection is usable, in milliseconds. */
-  readonly connect: number;
-  /** Longest time for one command, in milliseconds. */
-  readonly command: number;
+type Topology<Name> = Extract<RedisConnectionConfig, { topology: Name }>;
+
+/** What is needed while a connection comes about. */
+interface Attempt {
+  readonly target: string;
+  readonly options: ClientOptions;
+  /** Milliseconds that are left of the time to connect. */
+  left(): number;
+  onTimeout(): RedisopsError;
 }
 
 /** The role and where it is configured to be, such as `dedup Redis at 127.0.0.1:6380`. */
@@ -36,68 +42,61 @@ export function describeTarget(role: RedisRole, config: RedisConnectionConfig): 
   }
 }
 
-function tlsOptions(config: RedisConnectionConfig, target: string) {
-  if (config.tls === undefined) return {};
-  const read = (path: string | undefined) => {
-    if (path === undefined) return undefined;
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      throw new RedisopsError(
-        "SECRET_UNRESOLVED",
-        `Cannot read the TLS file ${path} for ${target}: ${messageOf(error)}`,
-      );
-    }
-  };
-  return {
-    tls: {
-      ca: read(config.tls.ca_file),
-      cert: read(config.tls.cert_file),
-      key: read(config.tls.key_file),
-      servername: config.tls.server_name,
-    },
-  };
+async function open(client: RedisClient, target: string, attempt: Attempt): Promise<RedisConnection> {
+  watchReason(client);
+  try {
+    await withDeadline(client.connect(), attempt.left(), attempt.onTimeout);
+  } catch (error) {
+    client.disconnect();
+    throw redisError(reasonOf(error, client), target);
+  }
+  return { client, target, close: () => client.disconnect() };
 }
 
-function createClient(config: RedisConnectionConfig, target: string, timeouts: RedisTimeouts): RedisClient {
-  const options = {
+/** Where the Sentinels say that the primary is. */
+async function primaryAddress(config: Topology<"sentinel">, attempt: Attempt): Promise<[string, number]> {
+  const password = config.sentinel_password?.reveal();
+  const sentinels = config.sentinels.map(
+    (address) => new Redis({ ...attempt.options, username: undefined, password, ...splitAddress(address) }),
+  );
+  const ask = async (sentinel: Redis): Promise<[string, number]> => {
+    const reply = await sentinel.call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", config.primary);
+    if (Array.isArray(reply)) return [String(reply[0]), Number(reply[1])];
+    throw new RedisopsError("REDIS_ERROR", `${attempt.target}: the Sentinels know no primary of that name`, {
+      target: attempt.target,
+      next: "Compare the role’s primary in redisops.yaml with the Sentinels’ configuration.",
+    });
+  };
+  return firstAnswer(sentinels, ask, attempt.left(), attempt.onTimeout);
+}
+
+/** The address of a node that knows who serves the slots. */
+async function knowingNode(config: Topology<"cluster">, attempt: Attempt): Promise<string> {
+  const addresses = new Map(
+    config.nodes.map((address) => [new Redis({ ...attempt.options, ...splitAddress(address) }), address]),
+  );
+  const ask = async (node: Redis): Promise<string> => {
+    if ((await node.cluster("SLOTS")).length > 0) return addresses.get(node) ?? "";
+    throw new RedisopsError("REDIS_CLUSTER_DOWN", `${attempt.target} serves no slot at all`, {
+      target: attempt.target,
+    });
+  };
+  return firstAnswer([...addresses.keys()], ask, attempt.left(), attempt.onTimeout);
+}
+
+function clusterClient(node: string, attempt: Attempt): Cluster {
+  return new Cluster([splitAddress(node)], {
     lazyConnect: true,
-    protocol: 2 as const,
-    disableClientInfo: true,
     enableReadyCheck: false,
     enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    connectTimeout: timeouts.connect,
-    commandTimeout: timeouts.command,
-    connectionName: "redisops",
-    username: config.username,
-    password: config.password?.reveal(),
-    ...tlsOptions(config, target),
-  };
-  switch (config.topology) {
-    case "standalone":
-      return new Redis({ ...options, ...splitAddress(config.address) });
-    case "sentinel":
-      return new Redis({
-        ...options,
-        sentinels: config.sentinels.map(splitAddress),
-        name: config.primary,
-        sentinelPassword: config.sentinel_password?.reveal(),
-        sentinelRetryStrategy: () => null,
-        sentinelCommandTimeout: timeouts.command,
-        enableTLSForSentinelMode: config.tls !== undefined,
-      });
-    case "cluster":
-      return new Cluster(config.nodes.map(splitAddress), {
-        lazyConnect: true,
-        enableReadyCheck: false,
-        enableOfflineQueue: false,
-        clusterRetryStrategy: () => null,
-        slotsRefreshTimeout: timeouts.connect,
-        redisOptions: options,
-      });
-  }
+    clusterRetryStrategy: () => null,
+    retryDelayOnClusterDown: 0,
+    retryDelayOnFailover: 0,
+    slotsRefreshTimeout: attempt.left(),
+    // Certificates are issued to names.
+    dnsLookup: (address, callback) => callback(null, address),
+    redisOptions: attempt.options,
+  });
 }
 
 /**
@@ -110,20 +109,36 @@ export async function connectRedis(
   timeouts: RedisTimeouts,
 ): Promise<RedisConnection> {
   const target = describeTarget(role, config);
-  const client = createClient(config, target, timeouts);
-  let lastError: unknown;
-  client.on("error", (error: unknown) => {
-    lastError = error;
-  });
+  const end = performance.now() + timeouts.connect;
+  const attempt: Attempt = {
+    target,
+    options: clientOptions(config, target, timeouts),
+    left: () => end - performance.now(),
+    onTimeout: () =>
+      new RedisopsError("REDIS_TIMEOUT", `${target} did not answer before the deadline`, { target }),
+  };
   try {
-    await withDeadline(
-      client.connect(),
-      timeouts.connect,
-      () => new RedisopsError("REDIS_TIMEOUT", `${target} did not answer before the deadline`, { target }),
-    );
+    switch (config.topology) {
+      case "standalone":
+        return await open(
+          new Redis({ ...attempt.options, ...splitAddress(config.address) }),
+          target,
+          attempt,
+        );
+      case "sentinel": {
+        const [host, port] = await primaryAddress(config, attempt);
+        const found = `${role} Redis at ${host}:${port} (primary ${config.primary} of Sentinels ${config.sentinels.join(", ")})`;
+        return await open(new Redis({ ...attempt.options, host, port }), found, attempt);
+      }
+      case "cluster":
+        return await open(clusterClient(await knowingNode(config, attempt), attempt), target, attempt);
+    }
   } catch (error) {
-    client.disconnect();
-    throw redisError(lastError ?? error, target);
+    throw redisError(error, target);
   }
-  return { client, target, close: () => client.disconnect() };
+}
+
+/** An error of one of a connection's commands as an error for the reader. */
+export function commandError(error: unknown, { client, target }: RedisConnection): RedisopsError {
+  return redisError(reasonOf(error, client), target);
 }

@@ -14,6 +14,9 @@ const codeOfClass: Readonly<Record<ErrorClass, ErrorCodeName>> = {
   other: "REDIS_ERROR",
 };
 
+/** What TLS says when the server's certificate is not the one that was expected, or it speaks no TLS. */
+const tlsFailure = /certificate|SSL routines|EPROTO|ERR_TLS/i;
+
 const classOfReply: readonly (readonly [RegExp, ErrorClass])[] = [
   [/^(?:NOAUTH|WRONGPASS|NOPERM)\b|invalid (?:username-)?password|AUTH <password> called/i, "auth"],
   [/^LOADING\b/, "loading"],
@@ -21,42 +24,55 @@ const classOfReply: readonly (readonly [RegExp, ErrorClass])[] = [
   [/^OOM\b/, "out_of_memory"],
   [/^(?:CLUSTERDOWN|MASTERDOWN)\b/, "cluster_down"],
   [/ECONNREFUSED/, "refused"],
-  [/ETIMEDOUT|timed out/i, "timeout"],
+  [/ETIMEDOUT|timed out|^timeout$/i, "timeout"],
   [
     /EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|Connection is closed|unreachable/i,
     "unreachable",
   ],
+  [tlsFailure, "unreachable"],
 ];
 
-function classify(message: string): ErrorClass {
-  return classOfReply.find(([pattern]) => pattern.test(message))?.[1] ?? "other";
+interface Verdict {
+  readonly errorClass: ErrorClass;
+  /** The message that says so. */
+  readonly message: string;
+}
+
+function classify(message: string): Verdict {
+  return { errorClass: classOfReply.find(([pattern]) => pattern.test(message))?.[1] ?? "other", message };
+}
+
+/** An error and all that it wraps. */
+function withWrapped(error: unknown): unknown[] {
+  if (!(error instanceof Error)) return [error];
+  const inner: unknown[] = error instanceof AggregateError ? error.errors : [];
+  const last = "lastNodeError" in error ? [error.lastNodeError] : [];
+  return [error, ...[...inner, ...last, error.cause].filter(Boolean).flatMap(withWrapped)];
 }
 
 /** Everything that an error says: its own message, its code, and those of the errors it wraps. */
 function allMessages(error: unknown): string[] {
-  if (!(error instanceof Error)) return [String(error)];
-  const inner: unknown[] = error instanceof AggregateError ? error.errors : [];
-  const wrapped = "lastNodeError" in error ? [error.lastNodeError] : [];
-  const code = "code" in error ? [String(error.code)] : [];
-  return [
-    error.message,
-    ...code,
-    ...[...inner, ...wrapped, error.cause].filter(Boolean).flatMap(allMessages),
-  ];
+  return withWrapped(error).flatMap((one) => {
+    const own = one instanceof AggregateError && one.errors.length > 0 ? [] : [messageOf(one)];
+    return one instanceof Error && "code" in one ? [...own, String(one.code)] : own;
+  });
 }
 
-/** In which way Redis failed. The first specific class among an error and what it wraps wins. */
-export function redisErrorClass(error: unknown): ErrorClass {
-  if (error instanceof RedisopsError) {
-    const known = Object.entries(codeOfClass).find(([, code]) => code === error.code);
-    return known === undefined ? "other" : (known[0] as ErrorClass);
-  }
-  const classes = allMessages(error).map(classify);
+/** The first specific verdict among an error and what it wraps. */
+function verdictOf(error: unknown): Verdict {
+  const verdicts = allMessages(error).map(classify);
   return (
-    classes.find((found) => found !== "other" && found !== "unreachable") ??
-    classes.find((found) => found === "unreachable") ??
-    "other"
+    verdicts.find(({ errorClass }) => errorClass !== "other" && errorClass !== "unreachable") ??
+    verdicts.find(({ errorClass }) => errorClass === "unreachable") ??
+    verdicts[0] ?? { errorClass: "other", message: messageOf(error) }
   );
+}
+
+/** In which way Redis failed. */
+export function redisErrorClass(error: unknown): ErrorClass {
+  if (!(error instanceof RedisopsError)) return verdictOf(error).errorClass;
+  const known = Object.entries(codeOfClass).find(([, code]) => code === error.code);
+  return known === undefined ? "other" : (known[0] as ErrorClass);
 }
 
 const sentences: Readonly<Record<ErrorClass, string>> = {
@@ -71,13 +87,32 @@ const sentences: Readonly<Record<ErrorClass, string>> = {
   other: "answered with an error",
 };
 
+/** Classes whose sentence leaves open what exactly happened. */
+const detailed: readonly ErrorClass[] = ["unreachable", "auth", "other"];
+
+/** ioredis attaches the command with its arguments, among them passwords and keys, to the server's error replies. */
+function withoutArguments(error: unknown): unknown {
+  for (const one of withWrapped(error)) {
+    if (one instanceof Error && "command" in one) delete one.command;
+  }
+  return error;
+}
+
 /** Any error of a Redis call as an error for the reader. `target` names the role and the address. */
 export function redisError(error: unknown, target: string): RedisopsError {
   if (error instanceof RedisopsError) return error;
-  const errorClass = redisErrorClass(error);
-  const detail = errorClass === "other" || errorClass === "auth" ? `: ${messageOf(error)}` : "";
-  return new RedisopsError(codeOfClass[errorClass], `${target} ${sentences[errorClass]}${detail}`, {
-    target,
-    cause: error,
-  });
+  const { errorClass, message } = verdictOf(error);
+  const overTls = errorClass === "unreachable" && tlsFailure.test(message);
+  const detail = detailed.includes(errorClass) ? `: ${message.trim().replace(/\.$/, "")}` : "";
+  return new RedisopsError(
+    codeOfClass[errorClass],
+    `${target} ${sentences[errorClass]}${overTls ? " over TLS" : ""}${detail}`,
+    {
+      target,
+      next: overTls
+        ? "Compare tls.ca_file and tls.server_name of the role with the server’s certificate."
+        : undefined,
+      cause: withoutArguments(error),
+    },
+  );
 }

@@ -1,6 +1,5 @@
 import type { ProvidersConfig } from "../config/providers-section.ts";
-import type { RedisConnection } from "../redis/connect.ts";
-import { redisError } from "../redis/redis-error.ts";
+import { commandError, type RedisConnection } from "../redis/connect.ts";
 
 /** A configured account and the shape of its bucket. */
 export interface Account {
@@ -69,7 +68,7 @@ export async function readBucket(
     const [exists, tokens] = reply as [number, string];
     return { exists: exists === 1, tokens: Number(tokens) };
   } catch (error) {
-    throw redisError(error, connection.target);
+    throw commandError(error, connection);
   }
 }
 
@@ -82,6 +81,6 @@ export async function fillBucket(
   try {
     await connection.client.eval(fillScript, 1, bucketKey(pattern, account), account.capacity);
   } catch (error) {
-    throw redisError(error, connection.target);
+    throw commandError(error, connection);
   }
 }

@@ -1,0 +1,9 @@
+/** Colours of states; every panel uses the same ones for the same meaning. */
+export const colors = {
+  healthy: "green",
+  pending: "yellow",
+  ticket: "orange",
+  page: "red",
+  unknown: "purple",
+  reference: "#8e8e8e",
+} as const;

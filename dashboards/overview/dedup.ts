@@ -1,0 +1,122 @@
+import { BytesIEC, NoUnit, PercentUnit, Short } from "@grafana/grafana-foundation-sdk/units";
+import { BloomCold } from "../../catalog/modes/BloomCold.ts";
+import { BloomSaturated } from "../../catalog/modes/BloomSaturated.ts";
+import { roleTitles } from "../../catalog/roles.ts";
+import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts";
+import { drawSignal, percent } from "../drawn-signal.ts";
+import type { DataPanel, RowSpec } from "../panel.ts";
+import { maxBy } from "../series.ts";
+
+const notRead = "No data: the filter’s server did not answer, or roles.dedup is not configured.";
+
+function judgedPanels(thresholds: ThresholdOverrides): DataPanel[] {
+  const cold = drawSignal(BloomCold, thresholds);
+  const saturated = drawSignal(BloomSaturated, thresholds);
+  return [
+    {
+      id: "bloom-canaries",
+      kind: "timeseries",
+      title: "Known-sent ids that the filter does not know",
+      meaning: `A sample of ids that Postgres has as sent is looked up in the filter. Absent ones would be sent again. The alert fires above ${percent(cold.limit)} of a sample of more than ${cold.guardLimit ?? 0} ids; the size of the sample is drawn on the right axis.`,
+      normal: "0 absent; after an outage of the filter the share of the window that was sent meanwhile.",
+      width: 12,
+      height: 8,
+      unit: PercentUnit,
+      min: 0,
+      max: 1,
+      thresholds: cold.steps,
+      queries: [
+        { expression: cold.expression, legend: "absent" },
+        {
+          expression: maxBy(["role"], "redisops_bloom_canary_ids"),
+          legend: "ids in the sample",
+          drawn: { rightAxisUnit: Short },
+        },
+      ],
+      empty: "No data: the filter or Postgres did not answer, or nothing was sent yet.",
+    },
+    {
+      id: "bloom-false-positives",
+      kind: "timeseries",
+      title: "False positives, as a multiple of the target",
+      meaning: `How many times more new notifications are taken for duplicates, and dropped, than the filter was sized for. The alert fires above ${saturated.limit} times. The right axis has the share that is dropped.`,
+      normal: "below 1.",
+      width: 12,
+      height: 8,
+      unit: NoUnit,
+      decimals: 2,
+      min: 0,
+      thresholds: saturated.steps,
+      queries: [
+        { expression: saturated.expression, legend: "times the target" },
+        {
+          expression: maxBy(["role"], "redisops_bloom_false_positive_ratio"),
+          legend: "share dropped",
+          drawn: { rightAxisUnit: PercentUnit },
+        },
+      ],
+      empty: notRead,
+    },
+  ];
+}
+
+const shapePanels: readonly DataPanel[] = [
+  {
+    id: "bloom-fill",
+    kind: "timeseries",
+    title: "Bits set",
+    meaning:
+      "Share of the filter’s bits that are set, which decides the false positives. Filters above 1 MiB are sampled; the standard error says how far the estimate may be off. A fall to 0 is a filter that was emptied.",
+    normal: "grows to about a half when the filter holds as many ids as it was sized for.",
+    width: 8,
+    height: 8,
+    unit: PercentUnit,
+    min: 0,
+    max: 1,
+    queries: [
+      { expression: maxBy(["role"], "redisops_bloom_fill_ratio"), legend: "set" },
+      {
+        expression: maxBy(["role"], "redisops_bloom_fill_standard_error_ratio"),
+        legend: "standard error",
+        drawn: "reference",
+      },
+    ],
+    empty: notRead,
+  },
+  {
+    id: "bloom-ids",
+    kind: "timeseries",
+    title: "Ids against capacity",
+    meaning:
+      "Ids that the filter holds, counted by the engine or computed from the bits set, and the number it is sized for. Above the dashed line it drops more real notifications than intended.",
+    normal: "below the dashed line with room for a peak; a rebuild brings it back to the ids of one window.",
+    width: 8,
+    height: 8,
+    unit: Short,
+    min: 0,
+    queries: [
+      { expression: maxBy(["role"], "redisops_bloom_estimated_ids"), legend: "ids" },
+      { expression: maxBy(["role"], "redisops_bloom_capacity_ids"), legend: "capacity", drawn: "reference" },
+    ],
+    empty: notRead,
+  },
+  {
+    id: "bloom-size",
+    kind: "timeseries",
+    title: "Size of the filter",
+    meaning:
+      "Memory of the filter’s bits. 0 means that the key does not exist: the filter was lost, or nothing was sent since it was. While it is rebuilt, the server holds a second one of this size.",
+    normal: "constant; it changes only when roles.dedup.filter is changed and the filter rebuilt.",
+    width: 8,
+    height: 8,
+    unit: BytesIEC,
+    min: 0,
+    queries: [{ expression: maxBy(["role"], "redisops_bloom_size_bytes"), legend: "size" }],
+    empty: notRead,
+  },
+];
+
+/** Whether the filter knows what was sent, takes new for old, and has the right size. */
+export function dedupRow(thresholds: ThresholdOverrides): RowSpec {
+  return { id: "dedup", title: roleTitles.dedup, panels: [...judgedPanels(thresholds), ...shapePanels] };
+}

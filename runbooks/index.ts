@@ -1,0 +1,25 @@
+import type { DegradationMode } from "../catalog/mode.ts";
+import { roleTitles } from "../catalog/roles.ts";
+import { inlineCode, page, table } from "./markdown.ts";
+import { prose } from "./prose.ts";
+import { severityMeanings } from "./render.ts";
+
+/** The table of all runbook pages, runbooks/README.md. */
+export function renderRunbookIndex(modes: readonly DegradationMode[]): string {
+  const rows = modes.map((mode) => [
+    `[${mode.id}](${mode.id}.md)`,
+    roleTitles[mode.role],
+    severityMeanings[mode.severity],
+    prose(mode.title, mode.id),
+    mode.remedy.kind === "command"
+      ? inlineCode(mode.remedy.command)
+      : `none: ${prose(mode.remedy.instead, mode.id)}`,
+  ]);
+  return page([
+    "<!-- Generated from catalog/modes. Edit those, then run npm run generate. -->",
+    "# Runbooks",
+    "One page for each alert; the page’s name is the alert’s name. The same page in the terminal, with your own thresholds:",
+    "```sh\nredisops runbook show BloomCold\n```",
+    table(["Alert", "Role", "Severity", "What it is", "Command"], rows),
+  ]);
+}

@@ -1,0 +1,47 @@
+import { errorCodes, exitCodes } from "../../core/error-codes.ts";
+import { codeBlock, inlineCode, page, table } from "../../runbooks/markdown.ts";
+
+const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
+  done: "Done, or there was nothing to do. A recovery that acted has also been verified.",
+  failed: "The command could not do its work. The message says what happened and what to do next.",
+  planHasChanges: "A plan was printed and nothing was changed. The same command with `--execute` acts.",
+  verificationFailed: "The recovery acted, and the check afterwards does not hold.",
+  usage: "The command line or the configuration is at fault. Nothing was changed.",
+  interrupted: "Interrupted by a signal (Ctrl-C). What was live before is still live.",
+};
+
+const exampleError = JSON.stringify(
+  {
+    code: "REDIS_REFUSED",
+    message: "Nothing listens at 127.0.0.1:6380",
+    target: "dedup Redis at 127.0.0.1:6380",
+    next: errorCodes.REDIS_REFUSED.next,
+  },
+  null,
+  2,
+);
+
+/** docs/errors.md: every exit code and every error code, with what to do about it. */
+export function renderErrorsDoc(): string {
+  const exits = Object.entries(exitCodes)
+    .sort(([, a], [, b]) => a - b)
+    .map(([name, code]) => [inlineCode(String(code)), exitMeanings[name as keyof typeof exitCodes]]);
+  const sections = Object.entries(errorCodes).flatMap(([code, { meaning, next, exitCode }]) => [
+    `### ${code}`,
+    meaning,
+    `- Next step: ${next}\n- Exit code: ${exitCode}`,
+  ]);
+  return page([
+    "<!-- Generated from core/error-codes.ts. Edit that, then run npm run generate. -->",
+    "# Errors and exit codes",
+    "Every error names what happened, to which target, and the next step. Codes and exit codes are stable: scripts may depend on them; messages may change.",
+    "## Exit codes",
+    table(["Exit code", "Meaning"], exits),
+    "## JSON form",
+    "With `--json` a command prints its error in this form on stdout. `target` is left out where there is none; configuration errors also have `problems`, each with `line`, `column`, `path` and `message`.",
+    codeBlock("json", exampleError),
+    "## Error codes",
+    "The next step is the general one; the message of an error may name a better one.",
+    ...sections,
+  ]);
+}

@@ -1,0 +1,7 @@
+/**
+ * Tests that may be skipped, by a part of their full name, with what they need. Any other skip fails `make test`.
+ */
+export const allowedSkips: readonly string[] = [
+  // Needs REDISOPS_TEST_BLOOM_SERVER: a command that starts a redis-server with BF commands, port appended.
+  "live RedisBloom",
+];
