@@ -58,7 +58,7 @@ export async function readBucket(
   account: Account,
 ): Promise<BucketState> {
   try {
-    const reply = await connection.client.eval(
+    const reply = await connection.client.eval_ro(
       readScript,
       1,
       bucketKey(pattern, account),

@@ -1,0 +1,133 @@
+import { readFileSync } from "node:fs";
+import { Redis } from "ioredis";
+import pg from "pg";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { parseConfig } from "../../core/config/load.ts";
+import { Probes } from "../../exporters/probes.ts";
+import { type PostgresServer, startPostgres } from "../../lab/servers/postgres.ts";
+import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
+import { executePlan, preparePlan } from "../../recovery/engine.ts";
+import { recoveries } from "../../recovery/recoveries.ts";
+import type { RecoveryName } from "../../recovery/recovery.ts";
+
+const document = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
+const rows = new Map(
+  [...document.matchAll(/^\| ([^|`]+?) +\| `(.+)` +\|$/gm)].map(([, user = "", rules = ""]) => [
+    user,
+    rules.replaceAll("\\|", "|").split(" "),
+  ]),
+);
+const grants = [...document.matchAll(/^(CREATE ROLE|GRANT) .+;/gm)].map(([statement]) => statement);
+
+let workspace: Workspace;
+let postgres: PostgresServer;
+let redis: RedisServer;
+let admin: Redis;
+
+beforeAll(async () => {
+  workspace = await createWorkspace("security-doc");
+  [postgres, redis] = await Promise.all([startPostgres(workspace), startRedis(workspace, { name: "redis" })]);
+  admin = new Redis({ host: "127.0.0.1", port: redis.port, protocol: 2 });
+  const database = new pg.Client({
+    host: "127.0.0.1",
+    port: postgres.port,
+    user: postgres.user,
+    password: postgres.password,
+    database: "postgres",
+  });
+  await database.connect();
+  await database.query(`
+    CREATE TABLE notifications (id text PRIMARY KEY, sent_at timestamptz NOT NULL);
+    CREATE INDEX ON notifications (sent_at);
+    CREATE TABLE pending_deliveries (user_id text NOT NULL, created_at timestamptz NOT NULL);
+    INSERT INTO notifications SELECT 'n' || n, now() - interval '1 hour' FROM generate_series(1, 1000) AS n;
+    INSERT INTO pending_deliveries VALUES ('u1', now() - interval '1 hour');`);
+  for (const statement of grants) await database.query(statement);
+  await database.query("ALTER ROLE redisops PASSWORD 'postgres-secret'");
+  await database.end();
+  process.env.SECURITY_DOC_POSTGRES = "postgres-secret";
+  process.env.SECURITY_DOC_REDIS = "redis-secret";
+});
+
+afterAll(async () => {
+  admin.disconnect();
+  await workspace.close();
+});
+
+/** Creates a Redis user with the documented rules; a row that is not in the document fails. */
+async function createUser(name: string, ...users: string[]): Promise<void> {
+  const rules = users.flatMap((user) => {
+    const found = rows.get(user);
+    if (found === undefined) throw new Error(`docs/security.md has no rules for "${user}"`);
+    return found;
+  });
+  await admin.call("ACL", "SETUSER", name, "reset", "on", ">redis-secret", ...rules);
+}
+
+function configure(username: string) {
+  const role = {
+    topology: "standalone",
+    address: `127.0.0.1:${redis.port}`,
+    username,
+    password: "${SECURITY_DOC_REDIS}",
+  };
+  const filter = { engine: "bitmap", key: "{dedup}", capacity: 10_000 };
+  return parseConfig(
+    JSON.stringify({
+      platform: "documented",
+      roles: { registry: role, dedup: { ...role, filter }, token_bucket: role },
+      postgres: {
+        address: `127.0.0.1:${postgres.port}`,
+        database: "postgres",
+        user: "redisops",
+        password: "${SECURITY_DOC_POSTGRES}",
+        tables: { sent_notifications: {}, pending_deliveries: {} },
+      },
+      providers: {
+        twilio: {
+          kind: "twilio",
+          base_url: "http://127.0.0.1:9",
+          accounts: {
+            main: { limit_per_second: 10, account_sid: "AC1", auth_token: "${SECURITY_DOC_REDIS}" },
+          },
+        },
+      },
+      state_dir: workspace.dir,
+    }),
+    "documented",
+  );
+}
+
+it("probes with the documented rules and grants", async () => {
+  await createUser(
+    "probing",
+    "probing, every role",
+    "probing, dedup with engine bitmap",
+    "probing, token_bucket",
+  );
+  const results = await new Probes(configure("probing")).run();
+  const failures = results.filter(({ probe, error }) => probe.name !== "provider" && error !== undefined);
+  expect(failures.map(({ probe, error }) => `${probe.name}: ${error?.message}`)).toEqual([]);
+  expect(results.map(({ probe }) => probe.name)).toContain("bloom");
+});
+
+it.each<[RecoveryName, string]>([
+  ["bloom", "recover bloom, engine bitmap"],
+  ["token-buckets", "recover token-buckets"],
+])("recovers %s with the documented rules and grants", async (name, user) => {
+  await createUser("recovering", user);
+  await admin.hset("bucket:twilio:main", "tokens", "0", "updated_ms", "9999999999999");
+  const context = {
+    config: configure("recovering"),
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+    onStepEnd: () => undefined,
+  };
+  // Twice: the second time there is a live filter to merge.
+  for (const _ of [1, 2]) {
+    const { plan } = await preparePlan(recoveries[name], context);
+    const { verification } = await executePlan(recoveries[name], context, plan);
+    expect(verification.holds).toBe(true);
+  }
+});
