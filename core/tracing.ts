@@ -31,6 +31,10 @@ export async function startTracing(): Promise<() => Promise<void>> {
   // Metrics are Prometheus's here and logs go to stderr: unless asked for, the SDK exports neither.
   process.env.OTEL_METRICS_EXPORTER ??= "none";
   process.env.OTEL_LOGS_EXPORTER ??= "none";
+  // A request that is under way keeps the process alive, so none may take longer than the flush.
+  for (const name of ["OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"]) {
+    process.env[name] = String(Math.min(Number(process.env[name]) || flushDeadline, flushDeadline));
+  }
   const { NodeSDK } = await import("@opentelemetry/sdk-node");
   const sdk = new NodeSDK({ instrumentations: [] });
   sdk.start();

@@ -2,10 +2,9 @@ import type { PostgresConfig, SentNotificationsConfig } from "../core/config/pos
 import type { DedupConfig } from "../core/config/redis-section.ts";
 import { canarySamples, filterStateSamples } from "../core/filter/filter-samples.ts";
 import { openFilter } from "../core/filter/open-filter.ts";
-import { connectPostgres } from "../core/postgres/connect.ts";
-import { postgresError } from "../core/postgres/postgres-error.ts";
 import { sampleSentIds } from "../core/postgres/sent-ids.ts";
 import { connectRedis, describeTarget } from "../core/redis/connect.ts";
+import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
 
 /** A sample is drawn anew when it is older than this, in milliseconds; Postgres being away leaves the last one in use. */
@@ -25,27 +24,18 @@ export class KnownSentIds {
     this.#count = count;
   }
 
-  /** The current sample. Rejects only when none could be drawn yet. */
-  async current(deadline: number): Promise<readonly string[]> {
+  /** The current sample, within the given milliseconds. Rejects only when none could be drawn yet. */
+  async current(milliseconds: number): Promise<readonly string[]> {
     if (Date.now() - this.#drawnAt < sampleLifetime && this.#ids.length > 0) return this.#ids;
     try {
-      this.#ids = await this.#draw(deadline);
+      this.#ids = await withPostgres(this.#postgres, milliseconds, (client) =>
+        sampleSentIds(client, this.#source, this.#count),
+      );
       this.#drawnAt = Date.now();
     } catch (error) {
       if (this.#ids.length === 0) throw error;
     }
     return this.#ids;
-  }
-
-  async #draw(deadline: number): Promise<string[]> {
-    const connection = await connectPostgres(this.#postgres, { connect: deadline, statement: deadline });
-    try {
-      return await sampleSentIds(connection.client, this.#source, this.#count);
-    } catch (error) {
-      throw postgresError(error, connection.target);
-    } finally {
-      await connection.close();
-    }
   }
 }
 
@@ -56,13 +46,13 @@ export function bloomProbe(config: DedupConfig, knownSent: KnownSentIds | undefi
     role: "dedup",
     target: "dedup",
     address: `filter ${config.filter.key} of ${describeTarget("dedup", config)}`,
-    async run(emit, deadline) {
+    async run(emit, left) {
       // Drawn while the filter is read; a failure of Postgres must not hide what the filter says of itself.
-      const ids = knownSent?.current(deadline / 2).then(
+      const ids = knownSent?.current(left() / 2).then(
         (drawn) => ({ drawn }),
         (error: unknown) => ({ error }),
       );
-      const connection = await connectRedis("dedup", config, { connect: deadline, command: deadline });
+      const connection = await connectRedis("dedup", config, { connect: left(), command: left() });
       try {
         const filter = openFilter(connection, config.filter);
         for (const observed of filterStateSamples(await filter.state())) emit(observed);

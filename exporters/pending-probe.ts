@@ -1,12 +1,12 @@
 import type { Client } from "pg";
 import type { PendingDeliveriesConfig, PostgresConfig } from "../core/config/postgres-section.ts";
 import type { RolesConfig } from "../core/config/redis-section.ts";
-import { connectPostgres, describePostgres, quoteName } from "../core/postgres/connect.ts";
-import { postgresError } from "../core/postgres/postgres-error.ts";
+import { describePostgres, quoteName } from "../core/postgres/connect.ts";
 import { sampleByTime } from "../core/postgres/sample-by-time.ts";
 import { connectRedis } from "../core/redis/connect.ts";
 import { connectedUsers } from "../core/registry-lookup.ts";
 import { sample } from "../core/samples.ts";
+import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
 
 /** Rows younger than this, in seconds, are about to be delivered and say nothing about the workers. */
@@ -39,31 +39,23 @@ export function pendingProbe(
     role: "registry",
     target: "pending_deliveries",
     address: `table ${table.table} of ${describePostgres(postgres)}`,
-    async run(emit, deadline) {
-      const { client, target, close } = await connectPostgres(postgres, {
-        connect: deadline,
-        statement: deadline,
-      });
-      let recipients: string[];
-      try {
+    async run(emit, left) {
+      const recipients = await withPostgres(postgres, left(), async (client) => {
         const { depth, oldest } = await depthAndOldest(client, table, countLimit);
         emit(sample("redisops_pending_deliveries", labels, depth));
         if (oldest !== undefined)
           emit(sample("redisops_pending_deliveries_oldest_timestamp_seconds", labels, oldest));
-        if (registry === undefined) return;
-        recipients = await sampleByTime(client, {
+        if (registry === undefined) return [];
+        return sampleByTime(client, {
           table: table.table,
           column: table.user_column,
           timeColumn: table.created_at_column,
           minAgeSeconds: settleSeconds,
           count: sampledRows,
         });
-      } catch (error) {
-        throw postgresError(error, target);
-      } finally {
-        await close();
-      }
-      const connection = await connectRedis("registry", registry, { connect: deadline, command: deadline });
+      });
+      if (registry === undefined) return;
+      const connection = await connectRedis("registry", registry, { connect: left(), command: left() });
       try {
         const connected = await connectedUsers(connection, registry.key, recipients);
         const ratio = connected.length === 0 ? 0 : connected.filter(Boolean).length / connected.length;

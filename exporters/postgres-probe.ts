@@ -1,7 +1,9 @@
+import type { Client } from "pg";
 import type { PostgresConfig } from "../core/config/postgres-section.ts";
-import { connectPostgres, describePostgres } from "../core/postgres/connect.ts";
-import { postgresError, postgresErrorClass } from "../core/postgres/postgres-error.ts";
-import { sample } from "../core/samples.ts";
+import { describePostgres } from "../core/postgres/connect.ts";
+import { postgresErrorClass } from "../core/postgres/postgres-error.ts";
+import { type Sample, sample } from "../core/samples.ts";
+import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
 import { availabilitySamples } from "./role-availability.ts";
 
@@ -22,35 +24,34 @@ const limitQuery = `
           - current_setting('superuser_reserved_connections')::int
           - coalesce(current_setting('reserved_connections', true)::int, 0)) AS "limit"`;
 
+async function connectionSamples(client: Client): Promise<Sample[]> {
+  const states = await client.query<{ state: string; connections: number }>(connectionsQuery);
+  const limits = await client.query<{ limit: number }>(limitQuery);
+  return [
+    ...["active", "idle", "idle_in_transaction", "other"].map((state) => {
+      const connections = states.rows.find((row) => row.state === state)?.connections ?? 0;
+      return sample("redisops_postgres_connections", { role, state }, connections);
+    }),
+    sample("redisops_postgres_connections_limit", { role }, limits.rows[0]?.limit ?? 0),
+  ];
+}
+
 /** Whether Postgres answers, and how many of its connections are taken. */
 export function postgresProbe(config: PostgresConfig): Probe {
-  const address = describePostgres(config);
   return {
     name: "postgres",
     role,
     target: role,
-    address,
-    async run(emit, deadline) {
+    address: describePostgres(config),
+    async run(emit, left) {
       try {
-        const { client, close } = await connectPostgres(config, {
-          connect: deadline * 0.9,
-          statement: deadline * 0.9,
+        await withPostgres(config, left(), async (client) => {
+          for (const observed of await connectionSamples(client)) emit(observed);
+          for (const observed of availabilitySamples(role, undefined)) emit(observed);
         });
-        try {
-          const states = await client.query<{ state: string; connections: number }>(connectionsQuery);
-          for (const state of ["active", "idle", "idle_in_transaction", "other"]) {
-            const connections = states.rows.find((row) => row.state === state)?.connections ?? 0;
-            emit(sample("redisops_postgres_connections", { role, state }, connections));
-          }
-          const limits = await client.query<{ limit: number }>(limitQuery);
-          emit(sample("redisops_postgres_connections_limit", { role }, limits.rows[0]?.limit ?? 0));
-        } finally {
-          await close();
-        }
-        for (const observed of availabilitySamples(role, undefined)) emit(observed);
       } catch (error) {
         for (const observed of availabilitySamples(role, postgresErrorClass(error))) emit(observed);
-        throw postgresError(error, address);
+        throw error;
       }
     },
   };

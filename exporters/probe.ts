@@ -17,9 +17,21 @@ export interface Probe {
   readonly address: string;
   /**
    * Observes and emits samples one by one, so that what was collected before a failure or the deadline counts.
-   * Must be done within `deadline` milliseconds; rejects with a RedisopsError.
+   * Must be done before `left()`, in milliseconds, is 0; rejects with a RedisopsError.
    */
-  run(emit: (sample: Sample) => void, deadline: number): Promise<void>;
+  run(emit: (sample: Sample) => void, left: () => number): Promise<void>;
+}
+
+/**
+ * A probe is to be done in this share of its deadline. The rest is for its verdict: a server that hangs shall be
+ * reported as hung rather than as a probe that was cut off.
+ */
+const verdictShare = 0.9;
+
+/** Milliseconds that are left of a span that begins now; never less than one. */
+export function countdown(milliseconds: number): () => number {
+  const end = performance.now() + milliseconds;
+  return () => Math.max(1, end - performance.now());
 }
 
 export interface ProbeResult {
@@ -45,7 +57,7 @@ export async function runProbe(probe: Probe, deadline: number): Promise<ProbeRes
       { "redisops.role": probe.role, "redisops.target": probe.target },
       () =>
         withDeadline(
-          probe.run(emit, deadline),
+          probe.run(emit, countdown(deadline * verdictShare)),
           deadline,
           () =>
             new RedisopsError(

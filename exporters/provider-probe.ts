@@ -68,13 +68,13 @@ export function providerProbe(
     role: "token_bucket",
     target: `${provider}/${account}`,
     address,
-    async run(emit, deadline) {
+    async run(emit, left) {
       const own = counts.of(provider, account);
       try {
         const { url, authorization } = requestOf(config, account);
         const response = await fetch(url, {
           headers: { authorization },
-          signal: AbortSignal.timeout(deadline * 0.9),
+          signal: AbortSignal.timeout(left()),
           redirect: "error",
         }).catch((error: unknown) => {
           const reason =

@@ -1,4 +1,4 @@
-import { type FastifyBaseLogger, type FastifyInstance, fastify } from "fastify";
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
 import { splitAddress } from "../core/config/fields.ts";
 import { messageOf, RedisopsError } from "../core/errors.ts";
 import { type Sample, sample } from "../core/samples.ts";
@@ -40,7 +40,10 @@ export function exporterServer(probes: Probes, logger: FastifyBaseLogger): Fasti
       }
     }
   };
-  const server = fastify({ loggerInstance: logger, disableRequestLogging: true });
+  const server = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+  });
   server.get("/", async (_request, reply) => reply.type("text/html; charset=utf-8").send(landingPage));
   server.get("/-/healthy", async () => "ok\n");
   server.get("/-/ready", async () => "ok\n");

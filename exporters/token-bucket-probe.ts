@@ -15,8 +15,8 @@ export function tokenBucketProbe(
     role: "token_bucket",
     target: "token_bucket",
     address: describeTarget("token_bucket", config),
-    async run(emit, deadline) {
-      const connection = await connectRedis("token_bucket", config, { connect: deadline, command: deadline });
+    async run(emit, left) {
+      const connection = await connectRedis("token_bucket", config, { connect: left(), command: left() });
       try {
         for (const account of configuredAccounts(providers)) {
           const labels = { role: "token_bucket", provider: account.provider, account: account.account };

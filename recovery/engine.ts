@@ -38,7 +38,14 @@ export async function preparePlan<Details>(
   recovery: Recovery<Details>,
   context: RecoveryContext,
 ): Promise<PreparedPlan<Details>> {
-  const plan = await withSpan(`recovery ${recovery.name} plan`, {}, () => recovery.plan(context));
+  const plan = await withSpan(`recovery ${recovery.name} plan`, {}, async () => {
+    const made = await recovery.plan(context).catch((error: unknown) => {
+      context.signal.throwIfAborted();
+      throw error;
+    });
+    context.signal.throwIfAborted();
+    return made;
+  });
   const rates = earlierRates(journalFolder(context.config), recovery.name);
   return { plan, duration: expectedDuration(rates, plan.items) };
 }
@@ -55,21 +62,20 @@ export async function executePlan<Details>(
   if (plan.refusal !== undefined) throw plan.refusal;
   const id = runId(recovery.name);
   const journal = new Journal(journalFolder(context.config), id);
-  const run: Run = {
-    id,
-    step: async (name, work) => {
-      context.signal.throwIfAborted();
-      journal.append({ event: "step_started", step: name });
-      const started = performance.now();
-      const result = await withSpan(
-        `recovery ${recovery.name} ${name}`,
-        { "redisops.run": id },
-        work,
-      ).finally(context.onStepEnd);
-      journal.append({ event: "step_ended", step: name, seconds: (performance.now() - started) / 1000 });
-      return result;
-    },
+  const finish: Run["finish"] = async (name, work) => {
+    journal.append({ event: "step_started", step: name });
+    const started = performance.now();
+    const result = await withSpan(`recovery ${recovery.name} ${name}`, { "redisops.run": id }, work).finally(
+      context.onStepEnd,
+    );
+    journal.append({ event: "step_ended", step: name, seconds: (performance.now() - started) / 1000 });
+    return result;
   };
+  const step: Run["step"] = async (name, work) => {
+    context.signal.throwIfAborted();
+    return finish(name, work);
+  };
+  const run: Run = { id, step, finish };
   try {
     return await withSpan(`recovery ${recovery.name}`, { "redisops.run": id }, async () => {
       journal.append({ event: "started", run: id, recovery: recovery.name, plan: plan.details });
@@ -77,7 +83,7 @@ export async function executePlan<Details>(
       await recovery.execute(context, plan, run);
       const seconds = (performance.now() - started) / 1000;
       journal.append({ event: "executed", items: plan.items, seconds });
-      const verification = await run.step("verify", () => recovery.verify(context, plan));
+      const verification = await finish("verify", () => recovery.verify(context, plan));
       journal.append({ event: "verified", holds: verification.holds, figures: verification.figures });
       return { run: id, journal: journal.path, seconds, verification };
     });

@@ -94,9 +94,8 @@ export function earlierRates(folder: string, recovery: RecoveryName): number[] {
         const lines = readFileSync(join(folder, name), "utf8").trimEnd().split("\n");
         return lines
           .map((line) => JSON.parse(line) as JournalEntry)
-          .flatMap((entry) =>
-            entry.event === "executed" && entry.seconds > 0 ? [entry.items / entry.seconds] : [],
-          );
+          .flatMap((entry) => (entry.event === "executed" ? [entry.items / entry.seconds] : []))
+          .filter((rate) => Number.isFinite(rate) && rate > 0);
       } catch {
         return [];
       }

@@ -55,6 +55,8 @@ export interface Run {
   readonly id: string;
   /** Runs a step: journalled when it starts and when it ends, and a span of its own. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /** Runs a step that completes what is live already: an interruption no longer prevents it. */
+  finish<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
 /** One recovery: how it is planned, carried out and verified. */

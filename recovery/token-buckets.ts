@@ -90,8 +90,13 @@ async function execute(
 ): Promise<void> {
   const { role, accounts } = required(config);
   await withConnection(role, async (connection) => {
-    for (const account of accounts) {
-      signal.throwIfAborted();
+    for (const [filled, account] of accounts.entries()) {
+      if (signal.aborted && filled > 0) {
+        throw new RedisopsError(
+          "INTERRUPTED",
+          `Interrupted: ${filled} of ${accounts.length} buckets were filled, the others are as they were`,
+        );
+      }
       await run.step(`fill ${nameOf(account)}`, () => fillBucket(connection, role.key, account));
     }
   });

@@ -35,7 +35,14 @@ function vitest(name: string, ...paths: string[]): Check {
   const report = join(folder, `${name}.json`);
   return {
     name,
-    command: ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...paths],
+    command: [
+      "vitest",
+      "run",
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      ...paths,
+    ],
     after: () => unexpectedSkips(report),
   };
 }

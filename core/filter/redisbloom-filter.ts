@@ -67,11 +67,18 @@ export class RedisBloomFilter implements Filter {
     await this.#inBatches("BF.MADD", ids);
   }
 
-  /** Creates the filter empty, with the configured capacity and false-positive ratio. */
-  async reserve(): Promise<void> {
-    await this.#call(() =>
-      this.#client.call("BF.RESERVE", this.#key, this.#config.error_rate, this.#config.capacity),
+  /** Creates the filter empty, with the configured capacity and false-positive ratio, and with a time to live. */
+  async reserve(expireSeconds: number): Promise<void> {
+    const { error_rate, capacity } = this.#config;
+    const replies = await this.#call(() =>
+      this.#client
+        .multi()
+        .call("BF.RESERVE", this.#key, error_rate, capacity)
+        .expire(this.#key, expireSeconds)
+        .exec(),
     );
+    const failed = replies?.find(([error]) => error !== null)?.[0];
+    if (failed) throw filterError(failed, this.#target);
   }
 
   async #exists(): Promise<boolean> {

@@ -43,7 +43,8 @@ export class BitmapShadow implements ShadowFilter {
           context.onProgress({ phase: "push", done: before + bytes, total, unit: "bytes" }),
         signal: context.signal,
       }).catch((error: unknown) => {
-        throw context.signal.aborted ? error : redisError(error, connection.target);
+        context.signal.throwIfAborted();
+        throw redisError(error, connection.target);
       });
     }
     return ids;

@@ -1,4 +1,3 @@
-import type { Client } from "pg";
 import type { SentNotificationsConfig } from "../../core/config/postgres-section.ts";
 import { withDeadline } from "../../core/deadline.ts";
 import { RedisopsError } from "../../core/errors.ts";
@@ -11,27 +10,48 @@ import { sampleSentIds, sentIdsQuery } from "../../core/postgres/sent-ids.ts";
 import { connectRedis } from "../../core/redis/connect.ts";
 import type { Plan, RecoveryContext, Run } from "../recovery.ts";
 import { BitmapShadow } from "./bitmap-shadow.ts";
-import { type BloomDetails, bloomConfig, timeouts, windowBounds } from "./bloom-plan.ts";
+import { type BloomDetails, bloomConfig, timeouts } from "./bloom-plan.ts";
+import { ask, moments } from "./bloom-source.ts";
 import { RedisBloomShadow } from "./redisbloom-shadow.ts";
 import { type CopyIds, idText } from "./shadow-filter.ts";
 
-/** Catch-up starts this long before the read, in seconds: a transaction may commit rows with an earlier time. */
-const catchUpOverlap = 60;
 /** Ids per round trip of the catch-up. */
 const catchUpBatch = 500;
 /** Longest wait for removing shadow keys after a failure, in milliseconds; they expire by themselves otherwise. */
 const discardDeadline = 2_000;
 
 /** A copy whose failures are errors for the reader, and whose interruption is the signal's reason. */
-function copyFrom(database: PostgresConnection, query: string, signal: AbortSignal): CopyIds {
+function copyFrom(database: PostgresConnection, query: string, signal?: AbortSignal): CopyIds {
   return async ({ onId, onChunk }) => {
     try {
-      const { ids } = await copyIds(database.client, { query, onId, onChunk, signal });
+      const { ids } = await copyIds(database.client, {
+        query,
+        onId,
+        onChunk,
+        ...(signal === undefined ? {} : { signal }),
+      });
       return ids;
     } catch (error) {
-      throw signal.aborted ? signal.reason : postgresError(error, database.target);
+      signal?.throwIfAborted();
+      throw postgresError(error, database.target);
     }
   };
+}
+
+/** The same copy, ended before the filter holds more than it is sized for: the plan may have known an estimate only. */
+function within(capacity: number, target: string, copy: CopyIds): CopyIds {
+  return ({ onId, onChunk }) =>
+    copy({
+      onId,
+      onChunk: (ids) => {
+        if (ids <= capacity) return onChunk(ids);
+        throw new RedisopsError(
+          "FILTER_TOO_SMALL",
+          `The source holds more than the ${capacity.toLocaleString("en-US")} ids that the filter is sized for`,
+          { target },
+        );
+      },
+    });
 }
 
 /** Adds what was sent since shortly before the read began. Adding an id twice changes nothing. */
@@ -39,7 +59,7 @@ async function catchUp(
   database: PostgresConnection,
   query: string,
   filter: Filter,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
   let batch: string[] = [];
   await copyFrom(
@@ -60,12 +80,12 @@ async function catchUp(
 }
 
 async function requireComplete(
-  client: Client,
+  database: PostgresConnection,
   source: SentNotificationsConfig,
   count: number,
   filter: Filter,
 ) {
-  const ids = await sampleSentIds(client, source, count);
+  const ids = await ask(database, (client) => sampleSentIds(client, source, count));
   const present = await filter.has(ids);
   const absent = present.filter((found) => !found).length;
   if (absent === 0) return;
@@ -103,17 +123,14 @@ export async function executeBloom(
   const options = { connection, config: dedup, key, context };
   const shadow = dedup.filter.engine === "bitmap" ? new BitmapShadow(options) : new RedisBloomShadow(options);
   try {
-    const { from, now } = await windowBounds(database.client, source);
-    const recent = await database.client.query<{ since: string }>(
-      "SELECT ($1::timestamptz - make_interval(secs => $2::float8))::text AS since",
-      [now, catchUpOverlap],
-    );
-    const missedQuery = sentIdsQuery(database.client, source, recent.rows[0]?.since ?? from);
+    const { from, recent } = await ask(database, (client) => moments(client, source));
+    const missedQuery = sentIdsQuery(database.client, source, recent);
     try {
+      const all = copyFrom(reader, sentIdsQuery(database.client, source, from), signal);
       await run.step("build", () =>
-        shadow.fill(copyFrom(reader, sentIdsQuery(database.client, source, from), signal), plan.items),
+        shadow.fill(within(dedup.filter.capacity, connection.target, all), plan.items),
       );
-      await run.step("check", () => requireComplete(database.client, source, canaryIds, shadow.filter));
+      await run.step("check", () => requireComplete(database, source, canaryIds, shadow.filter));
       if (!plan.details.mergesLive) {
         await run.step("catch up", () => catchUp(reader, missedQuery, shadow.filter, signal));
       }
@@ -125,9 +142,8 @@ export async function executeBloom(
       throw error;
     }
     const live = openFilter(connection, dedup.filter);
-    await run.step("catch up live", () => catchUp(reader, missedQuery, live, signal));
-  } catch (error) {
-    throw signal.aborted ? signal.reason : postgresError(error, database.target);
+    // The new filter is live: to stop before it has everything would be no safe point.
+    await run.finish("catch up live", () => catchUp(reader, missedQuery, live));
   } finally {
     connection.close();
     await Promise.all([reader.close(), database.close()]);

@@ -1,5 +1,4 @@
 import type { Redis } from "ioredis";
-import type { Client } from "pg";
 import type { PostgresConfig, SentNotificationsConfig } from "../../core/config/postgres-section.ts";
 import type { DedupConfig } from "../../core/config/redis-section.ts";
 import type { Config } from "../../core/config/schema.ts";
@@ -9,20 +8,17 @@ import { type BitmapLayout, bytesPerShard } from "../../core/filter/bitmap-layou
 import type { FilterState } from "../../core/filter/filter.ts";
 import { openFilter, singleServer } from "../../core/filter/open-filter.ts";
 import { connectPostgres } from "../../core/postgres/connect.ts";
-import { postgresError } from "../../core/postgres/postgres-error.ts";
-import {
-  countRows,
-  type SourceCount,
-  sampleSentIds,
-  sentIdsQuery,
-  windowSeconds,
-} from "../../core/postgres/sent-ids.ts";
+import { countRows, type SourceCount, sampleSentIds, sentIdsQuery } from "../../core/postgres/sent-ids.ts";
 import { connectRedis, describeTarget, type RedisConnection } from "../../core/redis/connect.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
 import type { Fact, Plan, RecoveryContext } from "../recovery.ts";
+import { ask, moments } from "./bloom-source.ts";
 
-/** Milliseconds for connecting, for one Redis command, and for counting the source exactly. */
-export const timeouts = { connect: 5_000, command: 30_000, count: 2_000 };
+/**
+ * Milliseconds for connecting, for one command, for one of the small Redis commands that the plan needs, and for
+ * counting the source exactly.
+ */
+export const timeouts = { connect: 5_000, command: 30_000, look: 5_000, count: 2_000 };
 
 /** Share of maxmemory that the server keeps for everything else while two filters exist. */
 const memoryReserve = 0.05;
@@ -60,20 +56,6 @@ export function bloomConfig(config: Config): BloomConfig {
     );
   }
   return { dedup: roles.dedup, postgres, source, canaryIds: exporter.canary_ids };
-}
-
-/** Start of the deduplication window, as Postgres sees it, in text that keeps its precision. */
-export async function windowBounds(
-  client: Client,
-  source: SentNotificationsConfig,
-): Promise<{ from: string; now: string }> {
-  const { rows } = await client.query<{ from: string; now: string }>(
-    `SELECT (now() - make_interval(secs => $1::float8))::text AS "from", now()::text AS now`,
-    [windowSeconds(source)],
-  );
-  const row = rows[0];
-  if (row === undefined) throw new RedisopsError("POSTGRES_ERROR", "Postgres did not tell the time");
-  return row;
 }
 
 function filterBytes(config: DedupConfig): number {
@@ -160,7 +142,10 @@ export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDet
   const config = bloomConfig(context.config);
   const { dedup, postgres, source } = config;
   const target = describeTarget("dedup", dedup);
-  const connection = await connectRedis("dedup", dedup, timeouts);
+  const connection = await connectRedis("dedup", dedup, {
+    connect: timeouts.connect,
+    command: timeouts.look,
+  });
   const database = await connectPostgres(postgres, {
     connect: timeouts.connect,
     statement: timeouts.command,
@@ -168,14 +153,19 @@ export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDet
     connection.close();
     throw error;
   });
+  // Nothing is under way that must end in order: an interruption need not wait for an answer.
+  const close = () => {
+    connection.close();
+    return database.close();
+  };
+  context.signal.addEventListener("abort", close);
   try {
-    const { from } = await windowBounds(database.client, source);
-    const sourceCount = await countRows(
-      database.client,
-      sentIdsQuery(database.client, source, from),
-      timeouts.count,
+    context.signal.throwIfAborted();
+    const { from } = await ask(database, (client) => moments(client, source));
+    const sourceCount = await ask(database, (client) =>
+      countRows(client, sentIdsQuery(client, source, from), timeouts.count),
     );
-    const canaries = await sampleSentIds(database.client, source, config.canaryIds);
+    const canaries = await ask(database, (client) => sampleSentIds(client, source, config.canaryIds));
     const live = await liveState(connection, dedup, canaries);
     const bytes = filterBytes(dedup);
     const tooSmall =
@@ -228,10 +218,8 @@ export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDet
         mergesLive: live.mergesLive,
       },
     };
-  } catch (error) {
-    throw postgresError(error, database.target);
   } finally {
-    connection.close();
-    await database.close();
+    context.signal.removeEventListener("abort", close);
+    await close();
   }
 }

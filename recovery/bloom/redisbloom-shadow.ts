@@ -24,12 +24,8 @@ export class RedisBloomShadow implements ShadowFilter {
   }
 
   async fill(copy: CopyIds, expectedIds: number): Promise<number> {
-    const { connection, context, key } = this.#options;
-    const client = singleServer(connection);
-    await this.filter.reserve();
-    await client.expire(key, shadowLifetime).catch((error: unknown) => {
-      throw redisError(error, connection.target);
-    });
+    const { context } = this.#options;
+    await this.filter.reserve(shadowLifetime);
     let batch: string[] = [];
     const inFlight: Promise<void>[] = [];
     const send = () => {
