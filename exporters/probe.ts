@@ -28,10 +28,10 @@ export interface Probe {
  */
 const verdictShare = 0.9;
 
-/** Milliseconds that are left of a span that begins now; never less than one. */
+/** Whole milliseconds that are left of a span that begins now; never less than one. */
 export function countdown(milliseconds: number): () => number {
   const end = performance.now() + milliseconds;
-  return () => Math.max(1, end - performance.now());
+  return () => Math.max(1, Math.ceil(end - performance.now()));
 }
 
 export interface ProbeResult {

@@ -37,9 +37,10 @@ const receiver = (purpose: string) =>
 
 const alerting = z
   .strictObject({
-    runbook_base_url: httpUrl()
+    runbook_base_url: z
+      .url({ protocol: /^(?:https?|file)$/ })
       .default("https://github.com/redisops/redisops/blob/main/runbooks")
-      .describe("Where the runbook pages are published; the page's name is added."),
+      .describe("Where the runbook pages are published (http, https or file); the page's name is added."),
     dashboard_base_url: httpUrl()
       .default("http://localhost:3000")
       .describe("Address of Grafana, used for links."),
