@@ -34,13 +34,7 @@ export const bloom: Benchmark = async (log) => {
   await using workspace = await createWorkspace("bench");
   const postgres = await startPostgres(workspace);
   const redis = await startRedis(workspace, { name: "dedup" });
-  const client = new Client({
-    host: "127.0.0.1",
-    port: postgres.port,
-    user: postgres.user,
-    password: postgres.password,
-    database: "postgres",
-  });
+  const client = new Client(postgres.connection);
   const live = new Redis({ host: "127.0.0.1", port: redis.port });
   try {
     await client.connect();

@@ -26,13 +26,7 @@ const waiting = `
 
 /** A Postgres client of the demo's database; the caller ends it. */
 export async function demoDatabase({ postgres }: DemoPlatform): Promise<Client> {
-  const client = new Client({
-    host: "127.0.0.1",
-    port: postgres.port,
-    user: postgres.user,
-    password: postgres.password,
-    database: "postgres",
-  });
+  const client = new Client(postgres.connection);
   await client.connect();
   return client;
 }

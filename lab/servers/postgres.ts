@@ -37,6 +37,14 @@ export interface PostgresServer {
   readonly user: string;
   /** Random for every start. */
   readonly password: string;
+  /** What a pg client needs to connect as the superuser. */
+  readonly connection: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    readonly database: string;
+  };
   /** The postmaster's pid. */
   readonly pid: number;
   /** Fast shutdown: open connections are ended. */
@@ -89,6 +97,7 @@ export async function startPostgres(
     url: `postgres://${user}@127.0.0.1:${port}/postgres`,
     user,
     password,
+    connection: { host: "127.0.0.1", port, user, password, database: "postgres" },
     pid: server.pid,
     stop: () => server.stop(),
     kill: async () => {

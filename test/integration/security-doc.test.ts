@@ -29,13 +29,7 @@ beforeAll(async () => {
   workspace = await createWorkspace("security-doc");
   [postgres, redis] = await Promise.all([startPostgres(workspace), startRedis(workspace, { name: "redis" })]);
   admin = new Redis({ host: "127.0.0.1", port: redis.port, protocol: 2 });
-  const database = new pg.Client({
-    host: "127.0.0.1",
-    port: postgres.port,
-    user: postgres.user,
-    password: postgres.password,
-    database: "postgres",
-  });
+  const database = new pg.Client(postgres.connection);
   await database.connect();
   await database.query(`
     CREATE TABLE notifications (id text PRIMARY KEY, sent_at timestamptz NOT NULL);
