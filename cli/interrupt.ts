@@ -1,15 +1,17 @@
 import { RedisopsError } from "../core/errors.ts";
-import { note } from "./output.ts";
 
 /**
- * A signal that is aborted by Ctrl-C or SIGTERM, with INTERRUPTED as its reason. A second Ctrl-C ends the process at
- * once. Call `release` when the work is done.
+ * A signal that is aborted by Ctrl-C or SIGTERM, with INTERRUPTED as its reason; `onInterrupt` is told first. A second
+ * Ctrl-C ends the process at once. Call `release` when the work is done.
  */
-export function interruptible(): { readonly signal: AbortSignal; release(): void } {
+export function interruptible(onInterrupt: (name: NodeJS.Signals) => void): {
+  readonly signal: AbortSignal;
+  release(): void;
+} {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(130);
-    note("Stopping at the next safe point; press Ctrl-C again to end at once.");
+    onInterrupt(name);
     controller.abort(
       new RedisopsError("INTERRUPTED", `Interrupted by ${name}; what was live before is still live`),
     );

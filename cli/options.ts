@@ -7,12 +7,19 @@ export interface CommonOptions {
   readonly json: boolean;
 }
 
+const usualConfig = () => process.env.REDISOPS_CONFIG || defaultConfigPath;
+
+/** The `--config` that a command needs which is to work on the same platform; empty where none is needed. */
+export function configFlag({ config }: CommonOptions): string {
+  return config === usualConfig() ? "" : ` --config ${config}`;
+}
+
 /** Declares them. */
 export function commonOptions<T>(yargs: Argv<T>): Argv<T & CommonOptions> {
   return yargs
     .option("config", {
       type: "string",
-      default: process.env.REDISOPS_CONFIG || defaultConfigPath,
+      default: usualConfig(),
       defaultDescription: `$REDISOPS_CONFIG or ${defaultConfigPath}`,
       describe: "Configuration file",
       requiresArg: true,

@@ -1,6 +1,18 @@
 import { styleText } from "node:util";
 import { RedisopsError, toRedisopsError } from "../core/errors.ts";
 
+/**
+ * Lets the process go on when whoever reads its output has gone, as `head` does: a recovery must not stop half-way for
+ * want of a reader.
+ */
+export function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
 /** Writes a line of data to stdout. */
 export function print(line = ""): void {
   process.stdout.write(`${line}\n`);

@@ -24,6 +24,15 @@ const alertsReply = z.object({
   }),
 });
 
+/** Why there is no usable answer, in words. */
+function reasonOf(error: unknown, deadline: number): string {
+  if (error instanceof z.ZodError || error instanceof SyntaxError)
+    return "the answer is not that of Prometheus";
+  if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${deadline / 1000} s`;
+  // fetch itself only says that it failed; its cause says why.
+  return messageOf(error instanceof TypeError ? (error.cause ?? error) : error);
+}
+
 /** The alerts that are pending or firing. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
 export async function activeAlerts(url: string, deadline: number): Promise<ActiveAlert[]> {
   try {
@@ -33,7 +42,7 @@ export async function activeAlerts(url: string, deadline: number): Promise<Activ
     if (!response.ok) throw new Error(`status ${response.status}`);
     return alertsReply.parse(await response.json()).data.alerts;
   } catch (error) {
-    throw new RedisopsError("PROMETHEUS_UNAVAILABLE", `Prometheus at ${url}: ${messageOf(error)}`, {
+    throw new RedisopsError("PROMETHEUS_UNAVAILABLE", `Prometheus at ${url}: ${reasonOf(error, deadline)}`, {
       target: url,
       cause: error,
     });

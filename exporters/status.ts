@@ -9,25 +9,36 @@ import type { ActiveAlert } from "../core/prometheus.ts";
 import type { Sample } from "../core/samples.ts";
 import { evaluateSignal } from "../core/signal/evaluate.ts";
 import { effectiveThresholds } from "../core/signal/thresholds.ts";
-import type { ProbeResult } from "./probe.ts";
+import type { Probe, ProbeResult } from "./probe.ts";
+
+/** A mode that holds now. */
+export interface HeldMode {
+  readonly id: string;
+  readonly title: string;
+  /** When its alert's condition began to hold, as Prometheus knows it. */
+  readonly since: string | undefined;
+  /** What ends it; undefined where no command does. */
+  readonly command: string | undefined;
+  /** What to do where no command ends it. */
+  readonly instead: string | undefined;
+}
 
 /** What on-call is shown of one role, or of one provider account. */
 export interface StatusRow {
   readonly role: Role;
-  /** Address of the role's server, or provider/account. */
+  /** Where the role's server is, or provider/account. */
   readonly target: string;
   /** `ok`, `degraded`, `error`, or the way in which the server fails to answer (refused, timeout, ...). */
   readonly state: string;
   /** Modes that hold now, worst first as in the catalog. */
-  readonly modes: readonly {
-    readonly id: string;
-    readonly since: string | undefined;
-    readonly command: string;
-  }[];
+  readonly modes: readonly HeldMode[];
   /** What was observed, one fact each. */
   readonly observed: readonly string[];
   readonly errors: readonly ErrorReport[];
 }
+
+/** The roles that have a row, in the order of the rows. */
+const statusRoles = [...redisRoles, "postgres"] as const satisfies readonly Role[];
 
 const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
 const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`;
@@ -108,8 +119,23 @@ function accountObservations(read: Read, labels: Readonly<Record<string, string>
   ];
 }
 
-const commandOf = (mode: DegradationMode) =>
-  mode.remedy.kind === "command" ? mode.remedy.command : `see runbook ${mode.id}`;
+const remedyOf = ({ remedy }: DegradationMode): Pick<HeldMode, "command" | "instead"> =>
+  remedy.kind === "command"
+    ? { command: remedy.command, instead: undefined }
+    : { command: undefined, instead: remedy.instead };
+
+/** A probe's address without the role, which the row names anyway: `127.0.0.1:6379`, `Cluster at ...`. */
+function placeOf({ role, address }: Probe): string {
+  const kind = role === "postgres" ? "Postgres " : `${role} Redis `;
+  const place = address.startsWith(kind) ? address.slice(kind.length) : address;
+  return place.startsWith("at ") ? place.slice("at ".length) : place;
+}
+
+/** Two probes that meet the same failure report it once. */
+function distinctErrors(results: readonly ProbeResult[]): ErrorReport[] {
+  const reports = results.flatMap(({ error }) => (error === undefined ? [] : [error.toJSON()]));
+  return [...new Map(reports.map((report) => [`${report.code} ${report.message}`, report])).values()];
+}
 
 /** Which modes hold, by role and, where the signal has them, provider and account. */
 function holdingModes(
@@ -149,7 +175,7 @@ export function platformStatus(
   const modesOf = (role: Role, account: string | undefined) =>
     holding
       .filter((held) => held.mode.role === role && held.account === account)
-      .map(({ mode, since }) => ({ id: mode.id, since, command: commandOf(mode) }));
+      .map(({ mode, since }) => ({ id: mode.id, title: mode.title, since, ...remedyOf(mode) }));
 
   const row = (
     role: Role,
@@ -166,30 +192,26 @@ export function platformStatus(
         sample.labels.role === role &&
         sample.value === 1,
     );
-    const errors = own.flatMap(({ error }) => (error === undefined ? [] : [error.toJSON()]));
+    const errors = distinctErrors(own);
     const state =
       failure?.labels.error_class ?? (held.length > 0 ? "degraded" : errors.length > 0 ? "error" : "ok");
     return { role, target, state, modes: held, observed, errors };
   };
 
-  const roleRows = ([...redisRoles, "postgres"] as const).flatMap((role) => {
+  const rowOfRole = (role: Role) => {
     const own = results.filter(({ probe }) => probe.role === role && probe.name !== "provider");
     const first = own[0];
     return first === undefined
       ? []
-      : [row(role, first.probe.address, undefined, own, observations(role, read, now))];
-  });
-  const accountRows = results
-    .filter(({ probe }) => probe.name === "provider")
-    .map((result) => {
-      const [provider = "", account = ""] = result.probe.target.split("/");
-      return row(
-        "token_bucket",
-        result.probe.target,
-        result.probe.target,
-        [result],
-        accountObservations(read, { provider, account }),
-      );
-    });
-  return [...roleRows, ...accountRows];
+      : [row(role, placeOf(first.probe), undefined, own, observations(role, read, now))];
+  };
+  const rowsOfAccounts = (role: Role) =>
+    results
+      .filter(({ probe }) => probe.role === role && probe.name === "provider")
+      .map((result) => {
+        const { target } = result.probe;
+        const [provider = "", account = ""] = target.split("/");
+        return row(role, target, target, [result], accountObservations(read, { provider, account }));
+      });
+  return statusRoles.flatMap((role) => [...rowOfRole(role), ...rowsOfAccounts(role)]);
 }

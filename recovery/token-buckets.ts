@@ -16,7 +16,8 @@ const timeouts = { connect: 5_000, command: 5_000 };
 type TokenBucketConfig = NonNullable<RolesConfig["token_bucket"]>;
 
 interface TokenBucketDetails {
-  readonly accounts: number;
+  /** Names of the accounts whose buckets are to be filled. */
+  readonly accounts: readonly string[];
 }
 
 const nameOf = ({ provider, account }: Account) => `${provider}/${account}`;
@@ -69,7 +70,7 @@ const describeState = ({ account, state }: { account: Account; state: BucketStat
 async function plan({ config }: RecoveryContext): Promise<Plan<TokenBucketDetails>> {
   const { role, accounts } = required(config);
   const buckets = await readAll(role, accounts);
-  const due = buckets.filter(({ account, state }) => !state.exists || state.tokens < account.capacity);
+  const due = buckets.filter(({ account, state }) => state.exists && state.tokens < account.capacity);
   return {
     target: describeTarget("token_bucket", role),
     facts: buckets.map((bucket) => ({ label: nameOf(bucket.account), value: describeState(bucket) })),
@@ -79,22 +80,23 @@ async function plan({ config }: RecoveryContext): Promise<Plan<TokenBucketDetail
     ],
     hasChanges: due.length > 0,
     items: due.length,
-    details: { accounts: accounts.length },
+    details: { accounts: due.map(({ account }) => nameOf(account)) },
   };
 }
 
 async function execute(
   { config, signal }: RecoveryContext,
-  _plan: Plan<TokenBucketDetails>,
+  { details }: Plan<TokenBucketDetails>,
   run: Run,
 ): Promise<void> {
   const { role, accounts } = required(config);
+  const due = accounts.filter((account) => details.accounts.includes(nameOf(account)));
   await withConnection(role, async (connection) => {
-    for (const [filled, account] of accounts.entries()) {
+    for (const [filled, account] of due.entries()) {
       if (signal.aborted && filled > 0) {
         throw new RedisopsError(
           "INTERRUPTED",
-          `Interrupted: ${filled} of ${accounts.length} buckets were filled, the others are as they were`,
+          `Interrupted: ${filled} of ${due.length} buckets were filled, the others are as they were`,
         );
       }
       await run.step(`fill ${nameOf(account)}`, () => fillBucket(connection, role.key, account));
@@ -103,11 +105,14 @@ async function execute(
 }
 
 /** Workers take tokens from the first moment, so the level cannot prove the reset; the bucket's existence can. */
-async function verify({ config }: RecoveryContext): Promise<Verification> {
+async function verify(
+  { config }: RecoveryContext,
+  { details }: Plan<TokenBucketDetails>,
+): Promise<Verification> {
   const { role, accounts } = required(config);
   const buckets = await readAll(role, accounts);
   return {
-    holds: buckets.every(({ state }) => state.exists),
+    holds: buckets.every(({ account, state }) => state.exists || !details.accounts.includes(nameOf(account))),
     facts: buckets.map((bucket) => ({ label: nameOf(bucket.account), value: describeState(bucket) })),
     figures: Object.fromEntries(buckets.map(({ account, state }) => [nameOf(account), state.tokens])),
   };

@@ -1,21 +1,32 @@
 import type { CommandModule } from "yargs";
+import type { UnresolvedSecret } from "../../core/config/effective.ts";
 import { exitCodes } from "../../core/error-codes.ts";
+import { RedisopsError } from "../../core/errors.ts";
 import { type CommonOptions, commonOptions } from "../options.ts";
 import { print, printJson } from "../output.ts";
+
+/** SECRET_UNRESOLVED, for all secrets at once. */
+class UnresolvedSecretsError extends RedisopsError {
+  readonly problems: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(file: string, unresolved: readonly UnresolvedSecret[]) {
+    const problems = unresolved.map(({ path, error }) => ({ path, message: error.message }));
+    const count = problems.length === 1 ? "1 secret" : `${problems.length} secrets`;
+    const lines = problems.map(({ path, message }) => `  ${path}: ${message}`);
+    super("SECRET_UNRESOLVED", `${file} refers to ${count} that cannot be read:\n${lines.join("\n")}`);
+    this.problems = problems;
+  }
+
+  override toJSON() {
+    return { ...super.toJSON(), problems: this.problems };
+  }
+}
 
 async function check(options: CommonOptions): Promise<number> {
   const { loadConfig } = await import("../../core/config/load.ts");
   const { unresolvedSecrets } = await import("../../core/config/effective.ts");
-  const config = loadConfig(options.config);
-  const unresolved = unresolvedSecrets(config);
-  const first = unresolved[0];
-  if (first !== undefined) {
-    if (options.json)
-      printJson({ valid: false, errors: unresolved.map(({ error, path }) => ({ path, ...error.toJSON() })) });
-    else for (const { path, error } of unresolved) print(`${path}: ${error.message}`);
-    if (options.json) return first.error.exitCode;
-    throw first.error;
-  }
+  const unresolved = unresolvedSecrets(loadConfig(options.config));
+  if (unresolved.length > 0) throw new UnresolvedSecretsError(options.config, unresolved);
   if (options.json) printJson({ valid: true });
   else print(`${options.config} is valid, and all its secrets can be read.`);
   return exitCodes.done;
@@ -42,7 +53,11 @@ export function configCommand(finish: (code: number) => void): CommandModule {
         .command<CommonOptions>(
           "check",
           "Name every mistake with file, line and column, and try to read every secret",
-          (own) => commonOptions(own).example("$0 config check --config staging.yaml", ""),
+          (own) =>
+            commonOptions(own).example(
+              "$0 config check --config staging.yaml",
+              "before it is deployed; exits 64 when something is wrong",
+            ),
           async (options) => finish(await check(options)),
         )
         .command<CommonOptions>(

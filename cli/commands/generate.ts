@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
 import { exitCodes } from "../../core/error-codes.ts";
+import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { type CommonOptions, commonOptions } from "../options.ts";
 import { print, printJson } from "../output.ts";
 
@@ -40,15 +41,36 @@ async function dashboards(path: string): Promise<Generated> {
   return built.map(({ fileName, json }) => ({ name: fileName, text: `${JSON.stringify(json, null, 2)}\n` }));
 }
 
+/**
+ * Puts a file in place at once and whole, readable by its owner alone, whoever could read the one before: the
+ * Alertmanager configuration holds the webhooks' URLs.
+ */
+async function replaceFile(path: string, text: string): Promise<void> {
+  const fresh = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(fresh, text, { mode: 0o600, flag: "wx" });
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+}
+
 async function run(
   generate: (path: string) => Promise<Generated>,
   options: GenerateOptions,
 ): Promise<number> {
   const files = await generate(options.config);
-  await mkdir(options.out, { recursive: true });
   const paths = files.map(({ name }) => join(options.out, name));
-  // The Alertmanager configuration holds the webhooks' URLs.
-  await Promise.all(files.map(({ name, text }) => writeFile(join(options.out, name), text, { mode: 0o600 })));
+  try {
+    await mkdir(options.out, { recursive: true });
+    for (const { name, text } of files) await replaceFile(join(options.out, name), text);
+  } catch (error) {
+    throw new RedisopsError("USAGE", `Cannot write to the folder "${options.out}": ${messageOf(error)}`, {
+      next: "Name a folder that can be written to with --out.",
+      cause: error,
+    });
+  }
   if (options.json) printJson({ files: paths });
   else for (const path of paths) print(path);
   return exitCodes.done;
@@ -78,7 +100,7 @@ export function generateCommand(finish: (code: number) => void): CommandModule {
               })
               .example(
                 `$0 generate ${kind} --out /etc/${kind === "alerts" ? "prometheus" : "grafana/dashboards"}`,
-                "",
+                "files that only their owner can read",
               ),
           async (options) => finish(await run(kind === "alerts" ? alerts : dashboards, options)),
         );

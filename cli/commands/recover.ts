@@ -1,8 +1,9 @@
 import type { CommandModule } from "yargs";
 import { exitCodes } from "../../core/error-codes.ts";
+import { RedisopsError } from "../../core/errors.ts";
 import { type RecoveryName, recoveryPurposes } from "../../recovery/recovery.ts";
 import { type CommonOptions, commonOptions } from "../options.ts";
-import { aligned, note, print, printJson, styled } from "../output.ts";
+import { aligned, note, print, printJson, reportError, styled } from "../output.ts";
 
 interface RecoverOptions extends CommonOptions {
   readonly execute: boolean;
@@ -20,7 +21,14 @@ async function run(name: RecoveryName, options: RecoverOptions): Promise<number>
   const config = loadConfig(options.config);
   const recovery = recoveries[name];
   const view = progressView(options.json);
-  const interrupt = interruptible();
+  const interrupt = interruptible((signal) => {
+    view.end();
+    note(
+      options.json
+        ? JSON.stringify({ event: "stopping", signal })
+        : "Stopping at the next safe point; press Ctrl-C again to end at once.",
+    );
+  });
   const context = {
     config,
     signal: interrupt.signal,
@@ -56,9 +64,17 @@ async function run(name: RecoveryName, options: RecoverOptions): Promise<number>
     }
     const report = await executePlan(recovery, context, plan);
     const { verification } = report;
-    const status = verification.holds ? "done" : "verification_failed";
-    if (options.json) printJson({ recovery: name, status, plan: { ...shown, duration }, ...report });
-    else {
+    const failure = verification.holds
+      ? undefined
+      : new RedisopsError(
+          "VERIFICATION_FAILED",
+          `${command} was carried out, and its verification does not hold`,
+        );
+    if (options.json) {
+      const status = verification.holds ? "done" : "verification_failed";
+      const plan = { ...shown, duration };
+      printJson({ recovery: name, status, plan, ...report, ...(failure && { error: failure.toJSON() }) });
+    } else {
       print(
         styled(
           "bold",
@@ -68,9 +84,8 @@ async function run(name: RecoveryName, options: RecoverOptions): Promise<number>
       for (const line of aligned(verification.facts)) print(line);
       print(`  journal: ${report.journal}`);
     }
-    if (verification.holds) return exitCodes.done;
-    note(`error VERIFICATION_FAILED  ${command} was carried out, and its verification does not hold`);
-    return exitCodes.verificationFailed;
+    if (failure === undefined) return exitCodes.done;
+    return options.json ? failure.exitCode : reportError(failure, false);
   } finally {
     interrupt.release();
   }

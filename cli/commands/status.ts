@@ -1,10 +1,12 @@
 import type { CommandModule } from "yargs";
-import { redisRoles, roles } from "../../catalog/roles.ts";
-import { formatDuration } from "../../core/duration.ts";
+import { modes } from "../../catalog/modes.ts";
+import { redisRoles } from "../../catalog/roles.ts";
+import type { Config } from "../../core/config/schema.ts";
 import { exitCodes } from "../../core/error-codes.ts";
-import type { StatusRow } from "../../exporters/status.ts";
-import { type CommonOptions, commonOptions } from "../options.ts";
-import { note, print, printJson, styled } from "../output.ts";
+import { messageOf } from "../../core/errors.ts";
+import type { ActiveAlert } from "../../core/prometheus.ts";
+import { type CommonOptions, commonOptions, configFlag } from "../options.ts";
+import { note, printJson } from "../output.ts";
 
 interface StatusOptions extends CommonOptions {
   readonly role: string | undefined;
@@ -13,86 +15,49 @@ interface StatusOptions extends CommonOptions {
 /** Longest wait for Prometheus, which only adds since when a mode holds, in milliseconds. */
 const prometheusDeadline = 2_000;
 
-const stateStyle = (state: string) => (state === "ok" ? "green" : state === "degraded" ? "yellow" : "red");
-
-async function printTable(rows: readonly StatusRow[], now: number): Promise<void> {
-  const { default: Table } = await import("cli-table3");
-  const none = {
-    top: "",
-    "top-mid": "",
-    "top-left": "",
-    "top-right": "",
-    bottom: "",
-    "bottom-mid": "",
-    "bottom-left": "",
-    "bottom-right": "",
-    left: "",
-    "left-mid": "",
-    mid: "",
-    "mid-mid": "",
-    right: "",
-    "right-mid": "",
-    middle: "  ",
-  };
-  const table = new Table({
-    chars: none,
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [], compact: true },
-    head: ["ROLE", "TARGET", "STATE", "MODE", "SINCE", "COMMAND"],
-  });
-  for (const row of rows) {
-    const modes = row.modes.length === 0 ? [undefined] : row.modes;
-    modes.forEach((mode, index) => {
-      table.push([
-        index === 0 ? row.role : "",
-        index === 0 ? row.target : "",
-        index === 0 ? styled(stateStyle(row.state), row.state) : "",
-        mode?.id ?? "-",
-        mode?.since === undefined ? "-" : `${formatDuration(now - Date.parse(mode.since))} ago`,
-        mode?.command ?? "-",
-      ]);
-    });
-  }
-  print(
-    table
-      .toString()
-      .split("\n")
-      .map((line) => line.trimEnd())
-      .join("\n"),
-  );
-  for (const row of rows) {
-    if (row.observed.length === 0 && row.errors.length === 0) continue;
-    print();
-    print(styled("bold", row.role === "token_bucket" && row.target.includes("/") ? row.target : row.role));
-    if (row.observed.length > 0) print(`  ${row.observed.join("; ")}`);
-    for (const error of row.errors) {
-      print(`  ${error.code}: ${error.message}`);
-      print(`    next: ${error.next}`);
-    }
+/** What Prometheus knows; nothing where it is not configured or does not answer, which is only worth a warning. */
+async function knownAlerts({ prometheus }: Config): Promise<ActiveAlert[]> {
+  if (prometheus === undefined) return [];
+  const { activeAlerts } = await import("../../core/prometheus.ts");
+  try {
+    return await activeAlerts(prometheus.url, prometheusDeadline);
+  } catch (error) {
+    note(`warning: ${messageOf(error)}; since when a mode holds is not known`);
+    return [];
   }
 }
 
 async function run(options: StatusOptions): Promise<number> {
-  const [{ loadConfig }, { Probes }, { platformStatus }, { activeAlerts }] = await Promise.all([
+  const [
+    { loadConfig },
+    { Probes },
+    { platformStatus },
+    { printStatus },
+    { linkAnnotations },
+    { ruleOptions },
+  ] = await Promise.all([
     import("../../core/config/load.ts"),
     import("../../exporters/probes.ts"),
     import("../../exporters/status.ts"),
-    import("../../core/prometheus.ts"),
+    import("../status-table.ts"),
+    import("../../alerts/rules.ts"),
+    import("../../alerts/defaults.ts"),
   ]);
   const config = loadConfig(options.config);
-  const alerts =
-    config.prometheus === undefined
-      ? Promise.resolve([])
-      : activeAlerts(config.prometheus.url, prometheusDeadline).catch((error: unknown) => {
-          note(`warning: ${error instanceof Error ? error.message : String(error)}; “since” is not known`);
-          return [];
-        });
-  const results = await new Probes(config).run();
+  const [alerts, results] = await Promise.all([knownAlerts(config), new Probes(config).run()]);
   const now = Date.now();
-  const all = platformStatus(results, config.thresholds, await alerts, now);
-  const rows = options.role === undefined ? all : all.filter((row) => row.role === options.role);
+  const runbooks = new Map(
+    modes.map((mode) => [mode.id, linkAnnotations(mode, ruleOptions(config)).runbook_url ?? ""]),
+  );
+  const rows = platformStatus(results, config.thresholds, alerts, now)
+    .filter(({ role }) => options.role === undefined || role === options.role)
+    .map((row) => ({
+      ...row,
+      modes: row.modes.map((mode) => ({ ...mode, runbook: runbooks.get(mode.id) ?? "" })),
+    }));
   const healthy = rows.every((row) => row.state === "ok");
   if (options.json) printJson({ platform: config.platform, healthy, roles: rows });
-  else await printTable(rows, now);
+  else await printStatus(rows, now, configFlag(options));
   return healthy ? exitCodes.done : exitCodes.failed;
 }
 
@@ -105,10 +70,9 @@ export function statusCommand(finish: (code: number) => void): CommandModule<obj
       commonOptions(yargs)
         .option("role", {
           type: "string",
-          choices: roles.filter(
-            (role) => role === "postgres" || (redisRoles as readonly string[]).includes(role),
-          ),
+          choices: [...redisRoles, "postgres"],
           describe: "Show one role only",
+          requiresArg: true,
         })
         .example("$0 status", "a table of all roles; exits 0 when all are ok, 1 otherwise")
         .example("$0 status --role dedup --json", "one role, for a script"),

@@ -71,8 +71,7 @@ export async function connectPostgres(
       () => new RedisopsError("POSTGRES_TIMEOUT", `${target} did not answer before the deadline`, { target }),
     );
   } catch (error) {
-    // Nobody to say goodbye to; waiting for it would use up the caller's deadline.
-    client.connection.stream.destroy();
+    await close();
     throw postgresError(error, target);
   }
   return { client, target, close };

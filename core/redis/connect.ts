@@ -9,7 +9,7 @@ import { reasonOf, watchReason } from "./closed-reason.ts";
 import { firstAnswer } from "./first-answer.ts";
 import { redisError } from "./redis-error.ts";
 
-export type RedisClient = Redis | Cluster;
+type RedisClient = Redis | Cluster;
 
 /** An open connection to a role. It never reconnects by itself: a lost server is an error, not a wait. */
 export interface RedisConnection {
@@ -88,7 +88,8 @@ function clusterClient(node: string, attempt: Attempt): Cluster {
   return new Cluster([splitAddress(node)], {
     lazyConnect: true,
     enableReadyCheck: false,
-    enableOfflineQueue: false,
+    // Its connections to nodes come about with the first command; the commands after it have to wait for that.
+    enableOfflineQueue: true,
     clusterRetryStrategy: () => null,
     retryDelayOnClusterDown: 0,
     retryDelayOnFailover: 0,

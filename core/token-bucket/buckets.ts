@@ -30,7 +30,7 @@ export function configuredAccounts(providers: ProvidersConfig): Account[] {
 }
 
 /** Redis key of an account's bucket. */
-export function bucketKey(pattern: string, { provider, account }: Account): string {
+function bucketKey(pattern: string, { provider, account }: Account): string {
   return pattern.replaceAll("{provider}", provider).replaceAll("{account}", account);
 }
 

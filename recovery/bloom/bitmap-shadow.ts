@@ -8,6 +8,9 @@ import { pushBitmap } from "../../core/filter/push-bitmap.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
 import { type CopyIds, type ShadowFilter, type ShadowOptions, shadowLifetime } from "./shadow-filter.ts";
 
+/** Milliseconds between two commands while the ids are read: servers and firewalls close connections that are idle. */
+const keepAliveInterval = 5_000;
+
 /** Builds a bitmap filter in this process's memory and pushes it under shadow keys. */
 export class BitmapShadow implements ShadowFilter {
   readonly filter: BitmapFilter;
@@ -26,16 +29,19 @@ export class BitmapShadow implements ShadowFilter {
 
   async fill(copy: CopyIds, expectedIds: number): Promise<number> {
     const { connection, context, key } = this.#options;
+    const client = singleServer(connection);
     const builder = new BitmapBuilder(this.#layout);
+    // What it answers does not matter; a connection that is gone shows at the push.
+    const keepAlive = setInterval(() => client.pttl(key).catch(() => undefined), keepAliveInterval);
     const ids = await copy({
       onId: (bytes, start, end) => builder.addRange(bytes, start, end),
       onChunk: (done) =>
         context.onProgress({ phase: "read", done, total: Math.max(done, expectedIds), unit: "ids" }),
-    });
+    }).finally(() => clearInterval(keepAlive));
     const total = bytesPerShard(this.#layout) * this.#layout.shards;
     for (const [shard, bits] of builder.shards.entries()) {
       const before = shard * bits.length;
-      await pushBitmap(singleServer(connection), {
+      await pushBitmap(client, {
         key: bitmapKeys.shard(key, shard),
         bits,
         expireSeconds: shadowLifetime,

@@ -88,7 +88,7 @@ async function memoryShortage(
 }
 
 /** A size for a reader. */
-export function mebibytes(bytes: number): string {
+function mebibytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(1)} MiB`;
 }
 

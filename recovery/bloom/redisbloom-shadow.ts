@@ -1,3 +1,4 @@
+import { RedisopsError } from "../../core/errors.ts";
 import { singleServer } from "../../core/filter/open-filter.ts";
 import { RedisBloomFilter, redisBloomBatch } from "../../core/filter/redisbloom-filter.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
@@ -11,6 +12,8 @@ import {
 
 /** Batches sent and not yet answered; more would only queue on the server. */
 const batchesInFlight = 8;
+/** The shadow's time to live is renewed each time that so many ids were read. */
+const idsPerRenewal = 1_000_000;
 
 /** Fills a RedisBloom filter under a shadow key with BF.MADD. */
 export class RedisBloomShadow implements ShadowFilter {
@@ -27,6 +30,7 @@ export class RedisBloomShadow implements ShadowFilter {
     const { context } = this.#options;
     await this.filter.reserve(shadowLifetime);
     let batch: string[] = [];
+    let renewal = idsPerRenewal;
     const inFlight: Promise<void>[] = [];
     const send = () => {
       const sent = this.filter.add(batch);
@@ -42,11 +46,32 @@ export class RedisBloomShadow implements ShadowFilter {
       onChunk: async (done) => {
         context.onProgress({ phase: "add", done, total: Math.max(done, expectedIds), unit: "ids" });
         while (inFlight.length > batchesInFlight) await inFlight.shift();
+        if (done < renewal) return;
+        renewal = done + idsPerRenewal;
+        await this.#renew();
       },
     });
     if (batch.length > 0) send();
     await Promise.all(inFlight);
+    await this.#renew();
     return ids;
+  }
+
+  /** Lets the shadow live on. One that was lost meanwhile came back without a time to live at the next BF.MADD. */
+  async #renew(): Promise<void> {
+    const { connection, key } = this.#options;
+    const client = singleServer(connection);
+    try {
+      if ((await client.pttl(key)) < 0) {
+        throw new RedisopsError("REDIS_ERROR", `${connection.target} lost ${key} while it was filled`, {
+          target: connection.target,
+          next: "Look for evictions and FLUSHALL on the server, then run the command again.",
+        });
+      }
+      await client.expire(key, shadowLifetime);
+    } catch (error) {
+      throw redisError(error, connection.target);
+    }
   }
 
   async swap(): Promise<void> {

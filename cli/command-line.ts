@@ -1,0 +1,46 @@
+import yargs, { type Argv } from "yargs";
+import { RedisopsError } from "../core/errors.ts";
+import { version } from "../core/version.ts";
+import { configCommand } from "./commands/config.ts";
+import { exporterCommand } from "./commands/exporter.ts";
+import { generateCommand } from "./commands/generate.ts";
+import { recoverCommand } from "./commands/recover.ts";
+import { statusCommand } from "./commands/status.ts";
+
+/** Columns of the help where stdout is no terminal, and at most elsewhere. */
+const helpColumns = 110;
+
+/** What the parser has to say about the words, as an error for the reader. */
+function usageError(complaint: string): RedisopsError {
+  const message = complaint.startsWith("Did you mean") ? `Unknown command. ${complaint}` : complaint;
+  return new RedisopsError("USAGE", message, {
+    next: "redisops --help lists the commands; each of them has its own --help.",
+  });
+}
+
+/** The whole command line: parsing it runs the command, which hands its exit code to `finish`. */
+export function commandLine(words: readonly string[], finish: (code: number) => void): Argv {
+  return yargs([...words])
+    .scriptName("redisops")
+    .usage("$0 <command>\n\nKeeps a platform alive while one of its Redis roles is failing.")
+    .command(statusCommand(finish))
+    .command(recoverCommand(finish))
+    .command(exporterCommand(finish))
+    .command(configCommand(finish))
+    .command(generateCommand(finish))
+    .demandCommand(1, "Name a command: status, recover, exporter, config or generate")
+    .recommendCommands()
+    .strictCommands()
+    .strict()
+    .parserConfiguration({ "boolean-negation": false, "duplicate-arguments-array": false })
+    .version(version)
+    .alias("help", "h")
+    .wrap(Math.min(helpColumns, process.stdout.columns ?? helpColumns))
+    .epilogue("Exit codes and error codes: docs/errors.md. Configuration: docs/configuration.md.")
+    .exitProcess(false)
+    .fail((message, error) => {
+      // Parsing errors come with an error of the parser's own, validation errors without any.
+      if (error !== undefined && error.name !== "YError") throw error;
+      throw usageError(message);
+    });
+}

@@ -1,0 +1,59 @@
+import type { DegradationMode } from "../../catalog/mode.ts";
+import { parseDuration } from "../../core/duration.ts";
+import type { AlertRule, RuleTest } from "./committed.ts";
+
+/** Modes whose alert is never silent, with why. */
+export const neverSilent: Readonly<Record<string, string>> = {
+  Watchdog: "a heartbeat is healthy while it fires; that its absence is noticed is the receiver's part",
+};
+
+/** Differences between the modes and the alerts in the rule file, in both directions. */
+export function ruleGaps(modes: readonly DegradationMode[], rules: readonly AlertRule[]): string[] {
+  const alerts = new Set(rules.map(({ alert }) => alert));
+  const ids = new Set(modes.map(({ id }) => id));
+  return [
+    ...[...ids]
+      .filter((id) => !alerts.has(id))
+      .map((id) => `${id}: no alert in alerts/rules/redisops.rules.yml; run npm run generate`),
+    ...[...alerts]
+      .filter((alert) => !ids.has(alert))
+      .map((alert) => `${alert}: this alert belongs to no mode in catalog/modes; remove it`),
+  ];
+}
+
+/** Whether the alert fires, moment by moment in the order of time, as a test expects it. */
+function timeline(test: RuleTest, alert: string): boolean[] {
+  return test.promql_expr_test
+    .filter(({ expr }) => expr.includes('ALERTS{alertstate="firing"}'))
+    .map(({ eval_time, exp_samples }) => ({
+      time: parseDuration(eval_time),
+      fires: exp_samples.some(({ labels }) => labels === `{alertname="${alert}"}`),
+    }))
+    .sort((a, b) => a.time - b.time)
+    .map(({ fires }) => fires);
+}
+
+/** Modes whose alert is not shown to fire, to be silent before, and to resolve afterwards. */
+export function ruleTestGaps(modes: readonly DegradationMode[], tests: readonly RuleTest[]): string[] {
+  return modes.flatMap(({ id }) => {
+    const where = `add a scenario to catalog/modes/${id}.ts, then run npm run generate`;
+    const timelines = tests.map((test) => timeline(test, id));
+    const whole = tests
+      .flatMap((test) => test.alert_rule_test ?? [])
+      .some((test) => test.alertname === id && (test.exp_alerts?.length ?? 0) > 0);
+    const gaps = [
+      ...(whole ? [] : [`${id}: no alert test has its labels and annotations; ${where}`]),
+      ...(timelines.some((moments) => moments.includes(true))
+        ? []
+        : [`${id}: no alert test fires it; ${where}`]),
+    ];
+    if (id in neverSilent) return gaps;
+    const turns = (from: boolean, to: boolean) =>
+      timelines.some((moments) => moments.includes(from) && moments.lastIndexOf(to) > moments.indexOf(from));
+    return [
+      ...gaps,
+      ...(turns(false, true) ? [] : [`${id}: no alert test has it silent and then firing; ${where}`]),
+      ...(turns(true, false) ? [] : [`${id}: no alert test resolves it after it fired; ${where}`]),
+    ];
+  });
+}

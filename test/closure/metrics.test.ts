@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type MetricName, metrics } from "../../catalog/metrics.ts";
+import { modes } from "../../catalog/modes.ts";
+import { buildDashboards } from "../../dashboards/build.ts";
+import { answersOk } from "../../lab/servers/http-ready.ts";
+import { waitUntil } from "../../lab/wait.ts";
+import { type SmallPlatform, startSmallPlatform } from "../cli/small-platform.ts";
+import { patience } from "../fixtures/processes.ts";
+import { changed, without } from "./doctored.ts";
+import { contractGaps, type Exported, seriesIn, unexportedSignals, unusedMetrics } from "./metrics.ts";
+
+const contract = Object.keys(metrics) as MetricName[];
+
+let platform: SmallPlatform;
+let page: Exported[];
+
+/** What the exporter of the command line serves of a platform that has everything. */
+async function servedPage(): Promise<Exported[]> {
+  const listen = `127.0.0.1:${await platform.workspace.port()}`;
+  const exporter = platform.start([
+    "exporter",
+    "--config",
+    await platform.configure({ exporter: { listen } }),
+  ]);
+  await waitUntil(() => answersOk(`http://${listen}/-/ready`), {
+    what: "the exporter",
+    deadlineMs: patience,
+  });
+  const text = await (await fetch(`http://${listen}/metrics`)).text();
+  exporter.kill("SIGTERM");
+  return [...text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)].map(([, name = "", labels = ""]) => ({
+    name,
+    labels: Object.fromEntries(
+      [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = "", value = ""]) => [label, value]),
+    ),
+  }));
+}
+
+beforeAll(async () => {
+  platform = await startSmallPlatform();
+  page = await servedPage();
+}, patience);
+
+afterAll(async () => {
+  await platform?.close();
+});
+
+test("the real exporter serves every series that a signal looks at", () => {
+  expect(unexportedSignals(modes, page)).toEqual([]);
+  const hidden = page.filter(({ name }) => name !== "redisops_bloom_canary_ids");
+  expect(unexportedSignals(modes, hidden)).toEqual([
+    expect.stringMatching(/^BloomCold: the exporter does not serve redisops_bloom_canary_ids .* exporters\//),
+  ]);
+  const noRegistry = page.filter(({ labels }) => labels.role !== "registry");
+  expect(unexportedSignals(modes, noRegistry).join("\n")).toMatch(
+    /^RegistryDown: the exporter does not serve redisops_role_up \{"role":"registry"\}/m,
+  );
+  const unlabelled = page.map(({ name, labels: { account: _, ...labels } }) => ({ name, labels }));
+  expect(unexportedSignals(modes, unlabelled).join("\n")).toMatch(
+    /^ProviderThrottled: .* by role, provider, account/m,
+  );
+  const signal = {
+    kind: "promql",
+    reason: "a test",
+    expression: "rate(redisops_gone_total[5m]) > 1",
+  } as const;
+  expect(unexportedSignals(changed("ExporterDown", { signal }), page)).toEqual([
+    expect.stringContaining("ExporterDown: the exporter does not serve redisops_gone_total"),
+  ]);
+  const constant = { ...signal, expression: "vector(1)" };
+  expect(unexportedSignals(changed("ExporterDown", { signal: constant }), page)).toEqual([
+    expect.stringContaining("ExporterDown: its signal looks at no metric"),
+  ]);
+});
+
+test("the real exporter serves the whole contract and nothing else", () => {
+  expect(contractGaps(contract, page)).toEqual([]);
+  expect(contractGaps(contract, page.slice(1))).toEqual([
+    expect.stringMatching(/^redisops_build_info: in catalog\/metrics\.ts, but no probe/),
+  ]);
+  expect(contractGaps(contract.slice(1), page)).toEqual([
+    expect.stringMatching(/^redisops_build_info: served, but not declared/),
+  ]);
+});
+
+test("somebody looks at every metric of the contract", () => {
+  const boards = buildDashboards({ thresholds: {}, runbookBaseUrl: "https://runbooks.example" });
+  const expressions: string[] = [];
+  JSON.stringify(boards, (key, value: unknown) => {
+    if (key === "expr") expressions.push(String(value));
+    return value;
+  });
+  expect(unusedMetrics(contract, modes, expressions)).toEqual([]);
+  expect(unusedMetrics(contract, modes, []).join("\n")).toMatch(
+    /^redisops_build_info: no signal and no panel/,
+  );
+  const unused = unusedMetrics(contract, without("DedupSkipped"), []);
+  expect(unused.join("\n")).not.toContain("redisops_role_up");
+});
+
+test.each([
+  ['up{job="redisops"} == 0 or absent(up{job="redisops"})', ["up"]],
+  ["vector(1)", []],
+  ['sum by (role) (rate(a_total{x="b(c)"}[5m])) / on (role) group_left (v) d > bool 1', ["a_total", "d"]],
+  ['max(ALERTS{alertname="X"}) * 2 unless time() - e > 3', ["ALERTS", "e"]],
+])("the series in %s are found", (expression, names) => {
+  expect(seriesIn(expression)).toEqual(names);
+});

@@ -1,0 +1,97 @@
+import { BitmapFilter } from "../../core/filter/bitmap-filter.ts";
+import { bitmapLayout } from "../../core/filter/bitmap-layout.ts";
+import { type ProviderStandIn, startProviderStandIn } from "../../lab/servers/provider-stand-in.ts";
+import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { waitUntil } from "../../lab/wait.ts";
+import type { Workspace } from "../../lab/workspace.ts";
+import { patience } from "../fixtures/processes.ts";
+import { type Database, startDatabase } from "./exporter-database.ts";
+import { secretFile } from "./exporter-harness.ts";
+import { formCluster, startClusterNode, startSentinel, withRedis } from "./exporter-redis-servers.ts";
+
+const sid = `AC${"7".repeat(32)}`;
+const key = "{dedup:sent}";
+const capacity = 5000;
+
+/** A platform with every role, each topology, Postgres and both providers; all of it healthy. */
+export interface Platform {
+  readonly database: Database;
+  readonly redis: RedisServer;
+  readonly provider: ProviderStandIn;
+  /** The parts of redisops.yaml that describe it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Waits until no connection of redisops is left anywhere. */
+  untilLeft(): Promise<void>;
+}
+
+/** Waits until a Redis server has no client but the one that asks. */
+async function untilAlone(port: number): Promise<void> {
+  await withRedis(port, (client) =>
+    waitUntil(
+      async () => {
+        const list = String(await client.client("LIST", "TYPE", "NORMAL"));
+        // A Sentinel's own connections to the server it watches carry its name.
+        const others = list.split("\n").filter((line) => line !== "" && !line.includes("name=sentinel-"));
+        return others.length === 1;
+      },
+      { what: "redisops to have closed its connections to Redis", deadlineMs: patience },
+    ),
+  );
+}
+
+/** Starts the platform; one Redis server has several roles. */
+export async function startPlatform(workspace: Workspace): Promise<Platform> {
+  const [database, redis, node, provider] = await Promise.all([
+    startDatabase(workspace),
+    startRedis(workspace, { name: "redis" }),
+    startClusterNode(workspace, "node"),
+    startProviderStandIn(workspace, {
+      accounts: [
+        { provider: "twilio", sid, authToken: "token", perSecond: 10_000 },
+        { provider: "sendgrid", name: "mail", apiKey: "SG.key", perSecond: 10_000 },
+      ],
+    }),
+  ]);
+  await formCluster([node]);
+  const sentinel = await startSentinel(workspace, { name: "primary", port: redis.port });
+  const layout = bitmapLayout({ capacity, errorRate: 0.01 });
+  const sent = await database.send(1000);
+  await withRedis(redis.port, (client) => new BitmapFilter(client, "the test", key, layout).add(sent));
+  await database.admin.query(
+    "INSERT INTO pending_deliveries SELECT 'm' || n, 'user-' || n, now() - interval '5 minutes' FROM generate_series(1, 20) AS n",
+  );
+
+  const standalone = { topology: "standalone", address: `127.0.0.1:${redis.port}` };
+  const cluster = { topology: "cluster", nodes: [`127.0.0.1:${node.port}`] };
+  const sentinels = [`127.0.0.1:${sentinel.port}`];
+  const twilio = {
+    limit_per_second: 10,
+    account_sid: sid,
+    auth_token: await secretFile(workspace, "token"),
+  };
+  const sendgrid = { limit_per_second: 10, api_key: await secretFile(workspace, "SG.key") };
+  return {
+    database,
+    redis,
+    provider,
+    config: {
+      roles: {
+        registry: cluster,
+        rate_limit: { topology: "sentinel", sentinels, primary: "primary" },
+        sequence: standalone,
+        preferences: cluster,
+        dedup: { ...standalone, filter: { engine: "bitmap", key, capacity } },
+        token_bucket: standalone,
+      },
+      postgres: database.section(),
+      providers: {
+        twilio: { kind: "twilio", base_url: provider.url, accounts: { main: twilio } },
+        sendgrid: { kind: "sendgrid", base_url: provider.url, accounts: { mail: sendgrid } },
+      },
+    },
+    untilLeft: async () => {
+      await Promise.all([untilAlone(redis.port), untilAlone(node.port), untilAlone(sentinel.port)]);
+      await database.untilLeft();
+    },
+  };
+}

@@ -1,0 +1,223 @@
+import { writeFile } from "node:fs/promises";
+import type { Socket } from "node:net";
+import { inspect } from "node:util";
+import type { Client } from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { Secret } from "../../core/config/secret.ts";
+import { connectPostgres } from "../../core/postgres/connect.ts";
+import { startRedis } from "../../lab/servers/redis.ts";
+import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
+import { patience } from "../fixtures/processes.ts";
+import { startStallingProxy } from "../fixtures/stalling-proxy.ts";
+import { type Database, startDatabase } from "./exporter-database.ts";
+import { type ExporterUnderTest, secretFile, startExporter } from "./exporter-harness.ts";
+import type { MetricsPage } from "./exporter-page.ts";
+
+let workspace: Workspace;
+let database: Database;
+const clients: Client[] = [];
+
+beforeAll(async () => {
+  workspace = await createWorkspace("exporter");
+  database = await startDatabase(workspace, { maxConnections: 40 });
+});
+
+beforeEach(async () => {
+  await database.admin.query("TRUNCATE notifications, pending_deliveries");
+});
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.end()));
+});
+
+afterAll(async () => {
+  await workspace.close();
+});
+
+async function open(...login: Parameters<Database["connect"]>): Promise<Client> {
+  const client = await database.connect(...login);
+  clients.push(client);
+  return client;
+}
+
+const exporterOf = (postgres: object, more: object = {}) => startExporter(workspace, { postgres, ...more });
+
+/** Expects a failure of Postgres on the page and in the probe's error. */
+async function expectPostgresError(
+  exporter: ExporterUnderTest,
+  expected: { errorClass: string; code: string; says: readonly string[]; secret?: string },
+): Promise<MetricsPage> {
+  const page = await exporter.scrape();
+  expect(page.verdict("postgres")).toBe(expected.errorClass);
+  expect(page.value("redisops_probe_success", { probe: "postgres" })).toBe(0);
+  expect(page.all("redisops_postgres_connections")).toEqual([]);
+  const { error } = await exporter.result("postgres", "postgres");
+  expect(error?.code).toBe(expected.code);
+  for (const words of ["Postgres postgres at 127.0.0.1:", ...expected.says]) {
+    expect(error?.message).toContain(words);
+  }
+  expect(error?.next).toMatch(/\S.*\.$/);
+  const shown = [page.text, JSON.stringify(error), inspect(error, { depth: 9 }), ...exporter.log].join("\n");
+  expect(shown).not.toContain(expected.secret ?? database.server.password);
+  return page;
+}
+
+describe("the Postgres probe", { timeout: patience }, () => {
+  it("counts connections by state and tells the limit of ordinary users", async () => {
+    const exporter = await exporterOf(database.section({ tables: {} }));
+    const count = (page: MetricsPage, state: string) =>
+      page.value("redisops_postgres_connections", { role: "postgres", state }) ?? Number.NaN;
+    const before = await exporter.scrapeUntil("Postgres to be quiet", (page) => count(page, "idle") === 1);
+    expect(before.verdict("postgres")).toBe("up");
+    expect(count(before, "idle_in_transaction")).toBe(0);
+
+    for (let n = 0; n < 5; n++) await open();
+    const busy = await open();
+    await busy.query("BEGIN");
+    const page = await exporter.scrape();
+    expect(count(page, "idle")).toBe(1 + 5);
+    expect(count(page, "idle_in_transaction")).toBe(1);
+    expect(count(page, "active")).toBe(1); // the probe itself
+    expect(count(page, "other")).toBe(0);
+    expect(page.value("redisops_postgres_connections_limit", { role: "postgres" })).toBe(40 - 3);
+    await busy.query("ROLLBACK");
+  });
+
+  it("is refused when nothing listens", async () => {
+    const port = await workspace.port();
+    const exporter = await exporterOf(database.section({ address: `127.0.0.1:${port}` }));
+    await expectPostgresError(exporter, {
+      errorClass: "refused",
+      code: "POSTGRES_REFUSED",
+      says: [`:${port}`, "ECONNREFUSED"],
+    });
+  });
+
+  it("is a timeout when the server hangs, within Prometheus's own timeout, and up again afterwards", async () => {
+    const redis = await startRedis(workspace, { name: "redis" });
+    const exporter = await exporterOf(database.section(), {
+      roles: { registry: { topology: "standalone", address: `127.0.0.1:${redis.port}` } },
+    });
+    database.server.pause();
+    try {
+      const brief = await exporter.scrape(1);
+      expect(brief.verdict("postgres")).toBe("timeout");
+      expect(brief.verdict("registry")).toBe("up");
+      await expectPostgresError(exporter, { errorClass: "timeout", code: "POSTGRES_TIMEOUT", says: [] });
+      const pending = await exporter.result("pending_deliveries", "pending_deliveries");
+      expect(pending.error?.code).toBe("POSTGRES_TIMEOUT");
+    } finally {
+      database.server.resume();
+    }
+    await exporter.scrapeUntil("Postgres to be up", (page) => page.verdict("postgres") === "up");
+  });
+
+  it("is a timeout when the server falls silent in the middle", async () => {
+    const settings = { address: `127.0.0.1:${database.server.port}`, database: "postgres", tables: {} };
+    const { user } = database.server;
+    const timeouts = { connect: patience, statement: patience };
+    const asConfigured = { ...settings, user, password: new Secret(database.password), tables: {} };
+    const { client, close } = await connectPostgres(asConfigured, timeouts);
+    const untilReady = client.connection.stream as Socket;
+    const proxy = await startStallingProxy(workspace, database.server.port, untilReady.bytesWritten + 1);
+    await close();
+    const exporter = await exporterOf(database.section({ address: proxy.address, tables: {} }));
+    await expectPostgresError(exporter, {
+      errorClass: "timeout",
+      code: "POSTGRES_TIMEOUT",
+      says: ["did not answer before the deadline"],
+    });
+  });
+
+  it("is auth when the password is wrong, until the right one is in the secret's file", async () => {
+    const wrong = "a-wrong-password";
+    const password = await secretFile(workspace, wrong);
+    const exporter = await exporterOf(database.section({ password, tables: {} }));
+    await expectPostgresError(exporter, {
+      errorClass: "auth",
+      code: "POSTGRES_AUTH",
+      says: ["password authentication failed"],
+      secret: wrong,
+    });
+    await writeFile(password.slice("file:".length), database.server.password);
+    await exporter.scrapeUntil("Postgres to be up", (page) => page.verdict("postgres") === "up");
+  });
+
+  it("is auth when the password is missing", async () => {
+    const { password: _, ...section } = database.section({ tables: {} });
+    const exporter = await exporterOf(section);
+    await expectPostgresError(exporter, { errorClass: "auth", code: "POSTGRES_AUTH", says: ["password"] });
+  });
+
+  it("says so when all connections are taken", async () => {
+    await database.admin.query("CREATE ROLE limited LOGIN PASSWORD 'limited' CONNECTION LIMIT 1");
+    await open("limited", "limited");
+    const password = await secretFile(workspace, "limited");
+    const exporter = await exporterOf(database.section({ user: "limited", password, tables: {} }));
+    await expectPostgresError(exporter, {
+      errorClass: "other",
+      code: "POSTGRES_ERROR",
+      says: ["too many connections"],
+    });
+  });
+
+  it("needs no more than to read the two tables", async () => {
+    await database.admin.query(
+      `CREATE ROLE reader LOGIN PASSWORD 'reader';
+       REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO reader;
+       GRANT SELECT ON notifications, pending_deliveries TO reader`,
+    );
+    await database.send(50);
+    const redis = await startRedis(workspace, { name: "redis" });
+    const address = `127.0.0.1:${redis.port}`;
+    const password = await secretFile(workspace, "reader");
+    const exporter = await exporterOf(database.section({ user: "reader", password }), {
+      roles: {
+        registry: { topology: "standalone", address },
+        dedup: { topology: "standalone", address, filter: { engine: "bitmap", capacity: 1000 } },
+      },
+    });
+    const idle = await open();
+    const page = await exporter.scrape();
+    for (const { labels, value } of page.all("redisops_probe_success"))
+      expect({ ...labels, value }).toMatchObject({ value: 1 });
+    expect(page.value("redisops_postgres_connections", { state: "other" })).toBeGreaterThanOrEqual(2);
+    expect(page.value("redisops_bloom_canary_ids")).toBe(200);
+    await idle.query("SELECT 1");
+  });
+
+  it("names the table that is missing, and the privilege", async () => {
+    const missing = { pending_deliveries: { table: "no_such_table" } };
+    const exporter = await exporterOf(database.section({ tables: missing }));
+    const page = await exporter.scrape();
+    expect(page.verdict("postgres")).toBe("up");
+    expect(page.value("redisops_probe_success", { probe: "pending_deliveries" })).toBe(0);
+    const { error } = await exporter.result("pending_deliveries", "pending_deliveries");
+    expect(error?.code).toBe("POSTGRES_RELATION_MISSING");
+    expect(error?.message).toContain("no_such_table");
+    expect(error?.next).toContain("postgres.tables");
+
+    await database.admin.query(
+      "CREATE ROLE stranger LOGIN PASSWORD 'stranger'; GRANT USAGE ON SCHEMA public TO stranger",
+    );
+    const password = await secretFile(workspace, "stranger");
+    const stranger = await exporterOf(database.section({ user: "stranger", password }));
+    const denied = await stranger.result("pending_deliveries", "pending_deliveries");
+    expect(denied.error?.code).toBe("POSTGRES_AUTH");
+    expect(denied.error?.message).toContain("permission denied for table pending_deliveries");
+  });
+
+  it("ends a query that takes too long at the statement timeout", async () => {
+    const locker = await open();
+    await locker.query("BEGIN; LOCK TABLE pending_deliveries IN ACCESS EXCLUSIVE MODE");
+    const exporter = await exporterOf(database.section(), { exporter: { probe_timeout: "1s" } });
+    const page = await exporter.scrape();
+    expect(page.verdict("postgres")).toBe("up");
+    expect(page.all("redisops_pending_deliveries")).toEqual([]);
+    const { error } = await exporter.result("pending_deliveries", "pending_deliveries");
+    expect(error?.code).toBe("POSTGRES_TIMEOUT");
+    await database.untilLeft();
+    await locker.query("ROLLBACK");
+    expect((await exporter.scrape()).value("redisops_pending_deliveries")).toBe(0);
+  });
+});

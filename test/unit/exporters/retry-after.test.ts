@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { retryAfterSeconds } from "../../../exporters/provider-probe.ts";
+
+const now = Date.UTC(2026, 0, 1, 12, 0, 0);
+
+function wait(headers: Record<string, string>): number {
+  return retryAfterSeconds(new Headers(headers), now);
+}
+
+describe("the wait that a 429 asks for", () => {
+  it.each([
+    ["seconds", { "Retry-After": "7" }, 7],
+    ["seconds with blanks", { "Retry-After": " 7 " }, 7],
+    ["zero seconds", { "Retry-After": "0" }, 0],
+    ["a date", { "Retry-After": "Thu, 01 Jan 2026 12:01:30 GMT" }, 90],
+    ["a date that has passed", { "Retry-After": "Thu, 01 Jan 2026 11:00:00 GMT" }, 0],
+    ["SendGrid's reset time", { "X-RateLimit-Reset": String(now / 1000 + 5) }, 5],
+    ["a reset time that has passed", { "X-RateLimit-Reset": String(now / 1000 - 5) }, 0],
+    [
+      "Retry-After before the reset time",
+      { "Retry-After": "3", "X-RateLimit-Reset": String(now / 1000 + 9) },
+      3,
+    ],
+    [
+      "the reset time behind a Retry-After that is none",
+      { "Retry-After": "soon", "X-RateLimit-Reset": String(now / 1000 + 9) },
+      9,
+    ],
+    ["nothing", {}, 0],
+    ["nonsense", { "Retry-After": "soon", "X-RateLimit-Reset": "later" }, 0],
+  ])("is read from %s", (_what, headers, seconds) => {
+    expect(wait(headers as Record<string, string>)).toBe(seconds);
+  });
+});
