@@ -89,7 +89,11 @@ export async function executePlan<Details>(
     });
   } catch (error) {
     const { code, message } = toRedisopsError(error);
-    journal.append({ event: "failed", code, message });
+    try {
+      journal.append({ event: "failed", code, message });
+    } catch {
+      // What stopped the run matters more than that the disk is full as well.
+    }
     throw error;
   } finally {
     journal.close();

@@ -179,12 +179,13 @@ export class BitmapFilter implements Filter {
         standardError: 0,
       };
     }
+    const firstShard = Math.floor(Math.random() * layout.shards);
     const counts = await this.#run(
       Array.from({ length: windowCount }, (_, index) => {
         const start = Math.floor(Math.random() * (shardBytes - windowBytes + 1));
         return [
           "bitcount",
-          bitmapKeys.shard(this.#key, index % layout.shards),
+          bitmapKeys.shard(this.#key, (firstShard + index) % layout.shards),
           start,
           start + windowBytes - 1,
         ];

@@ -8,6 +8,11 @@ const NULL_LENGTH = 0xffff_ffff;
 /** Called for each id: `bytes[start, end)`, to be used up before the call returns. */
 export type OnId = (bytes: Buffer, start: number, end: number) => void;
 
+/** The text of an id that was handed to a callback. */
+export function idText(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
+}
+
 /**
  * Reads the ids out of COPY's binary format with one column (PostgreSQL manual, COPY, "Binary Format"). Pieces
  * may be cut anywhere; a server sends one row in one message, and such a row is read where it lies.

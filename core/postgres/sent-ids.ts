@@ -5,7 +5,7 @@ import { quoteName } from "./connect.ts";
 import { sampleByTime } from "./sample-by-time.ts";
 
 /** Rows younger than this, in seconds, may not have reached the filter yet and are no canaries. */
-const settleSeconds = 60;
+export const settleSeconds = 60;
 
 /** Length of the deduplication window in seconds. */
 export function windowSeconds(source: SentNotificationsConfig): number {
@@ -50,18 +50,19 @@ export async function countRows(client: Client, query: string, budget: number): 
   return { ids: rows[0]?.["QUERY PLAN"][0]?.Plan["Plan Rows"] ?? 0, exact: false };
 }
 
-/** Draws ids that are known to have been sent within the window, spread evenly over it. */
+/** Draws ids that are known to have been sent within the window and longer ago than `minAgeSeconds`, spread evenly. */
 export async function sampleSentIds(
   client: Client,
   source: SentNotificationsConfig,
   count: number,
+  minAgeSeconds = settleSeconds,
 ): Promise<string[]> {
   return sampleByTime(client, {
     table: source.table,
     column: source.id_column,
     timeColumn: source.sent_at_column,
     maxAgeSeconds: windowSeconds(source),
-    minAgeSeconds: settleSeconds,
+    minAgeSeconds,
     count,
   });
 }

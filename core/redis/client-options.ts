@@ -45,6 +45,8 @@ export function clientOptions(config: RedisConnectionConfig, target: string, tim
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     connectTimeout: timeouts.connect,
+    // ioredis waits this long even for a socket that is closed already, and keeps the process alive meanwhile.
+    disconnectTimeout: 20,
     commandTimeout: timeouts.command,
     connectionName: "redisops",
     username: config.username,

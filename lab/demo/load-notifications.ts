@@ -3,6 +3,7 @@ import { Client } from "pg";
 import { BitmapFilter } from "../../core/filter/bitmap-filter.ts";
 import { bitmapLayout } from "../../core/filter/bitmap-layout.ts";
 import { copyIds } from "../../core/postgres/copy-ids.ts";
+import { idText } from "../../core/postgres/copy-tuples.ts";
 import type { DemoPlatform } from "./platform.ts";
 
 /** Ids per round trip, as a busy worker would send them. */
@@ -57,7 +58,7 @@ export async function loadNotifications(
     const { ids: copied } = await copyIds(database, {
       query: "SELECT id FROM notifications",
       onId: (bytes, start, end) => {
-        batch.push(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8"));
+        batch.push(idText(bytes, start, end));
       },
       onChunk: async () => {
         if (batch.length < batchSize) return;

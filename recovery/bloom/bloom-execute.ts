@@ -1,19 +1,19 @@
-import type { SentNotificationsConfig } from "../../core/config/postgres-section.ts";
 import { withDeadline } from "../../core/deadline.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import type { Filter } from "../../core/filter/filter.ts";
 import { openFilter } from "../../core/filter/open-filter.ts";
 import { connectPostgres, type PostgresConnection } from "../../core/postgres/connect.ts";
 import { copyIds } from "../../core/postgres/copy-ids.ts";
+import { idText } from "../../core/postgres/copy-tuples.ts";
 import { postgresError } from "../../core/postgres/postgres-error.ts";
-import { sampleSentIds, sentIdsQuery } from "../../core/postgres/sent-ids.ts";
+import { sampleSentIds, sentIdsQuery, settleSeconds } from "../../core/postgres/sent-ids.ts";
 import { connectRedis } from "../../core/redis/connect.ts";
 import type { Plan, RecoveryContext, Run } from "../recovery.ts";
 import { BitmapShadow } from "./bitmap-shadow.ts";
-import { type BloomDetails, bloomConfig, timeouts } from "./bloom-plan.ts";
+import { type BloomConfig, type BloomDetails, bloomConfig, timeouts } from "./bloom-plan.ts";
 import { ask, moments } from "./bloom-source.ts";
 import { RedisBloomShadow } from "./redisbloom-shadow.ts";
-import { type CopyIds, idText } from "./shadow-filter.ts";
+import type { CopyIds } from "./shadow-filter.ts";
 
 /** Ids per round trip of the catch-up. */
 const catchUpBatch = 500;
@@ -79,13 +79,15 @@ async function catchUp(
   await filter.add(batch);
 }
 
+/** Rejects when a sampled id that was sent before the read began is absent from the new filter. */
 async function requireComplete(
   database: PostgresConnection,
-  source: SentNotificationsConfig,
-  count: number,
+  { source, canaryIds }: BloomConfig,
+  readBegan: number,
   filter: Filter,
 ) {
-  const ids = await ask(database, (client) => sampleSentIds(client, source, count));
+  const minAge = settleSeconds + (performance.now() - readBegan) / 1000;
+  const ids = await ask(database, (client) => sampleSentIds(client, source, canaryIds, minAge));
   const present = await filter.has(ids);
   const absent = present.filter((found) => !found).length;
   if (absent === 0) return;
@@ -101,7 +103,8 @@ export async function executeBloom(
   plan: Plan<BloomDetails>,
   run: Run,
 ): Promise<void> {
-  const { dedup, postgres, source, canaryIds } = bloomConfig(context.config);
+  const config = bloomConfig(context.config);
+  const { dedup, postgres, source } = config;
   const { signal } = context;
   const connection = await connectRedis("dedup", dedup, timeouts);
   // The copy closes the connection that it fails on, so everything else uses one of its own.
@@ -123,14 +126,17 @@ export async function executeBloom(
   const options = { connection, config: dedup, key, context };
   const shadow = dedup.filter.engine === "bitmap" ? new BitmapShadow(options) : new RedisBloomShadow(options);
   try {
+    const readBegan = performance.now();
     const { from, recent } = await ask(database, (client) => moments(client, source));
+    // A timeout that the role or the database sets would end a long read.
+    await ask(reader, (client) => client.query("SET statement_timeout = 0"));
     const missedQuery = sentIdsQuery(database.client, source, recent);
     try {
       const all = copyFrom(reader, sentIdsQuery(database.client, source, from), signal);
       await run.step("build", () =>
         shadow.fill(within(dedup.filter.capacity, connection.target, all), plan.items),
       );
-      await run.step("check", () => requireComplete(database, source, canaryIds, shadow.filter));
+      await run.step("check", () => requireComplete(database, config, readBegan, shadow.filter));
       if (!plan.details.mergesLive) {
         await run.step("catch up", () => catchUp(reader, missedQuery, shadow.filter, signal));
       }

@@ -1,6 +1,7 @@
 import { RedisopsError } from "../../core/errors.ts";
 import { singleServer } from "../../core/filter/open-filter.ts";
 import { RedisBloomFilter, redisBloomBatch } from "../../core/filter/redisbloom-filter.ts";
+import { idText } from "../../core/postgres/copy-tuples.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
 import {
   type CopyIds,

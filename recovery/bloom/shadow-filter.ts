@@ -33,8 +33,3 @@ export type CopyIds = (handlers: {
   readonly onId: OnId;
   readonly onChunk: (ids: number) => void | Promise<void>;
 }) => Promise<number>;
-
-/** The text of an id that was handed to a callback. */
-export function idText(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString("utf8");
-}

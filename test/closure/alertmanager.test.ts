@@ -180,7 +180,10 @@ test(
       for (const mode of modes) {
         const matchers = Object.entries(labelsOf(mode.id)).map(([label, value]) => `${label}=${value}`);
         const words = ["config", "routes", "test", `--config.file=${file}`, ...matchers];
-        const receiver = execFileSync(findProgram("amtool"), words, { encoding: "utf8" }).trim();
+        const receiver = execFileSync(findProgram("amtool"), words, {
+          encoding: "utf8",
+          stdio: "pipe",
+        }).trim();
         expect(receiver, mode.id).toBe(mode.severity === "none" ? "watchdog" : mode.severity);
       }
     }

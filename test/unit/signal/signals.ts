@@ -1,0 +1,80 @@
+import type { ThresholdSignal } from "../../../catalog/signal.ts";
+import type { Sample } from "../../../core/samples.ts";
+
+/** A role that is down. */
+export const down: ThresholdSignal = {
+  kind: "threshold",
+  measure: { metric: "redisops_role_up", where: { role: "dedup" } },
+  aggregate: "max",
+  by: ["role"],
+  comparison: "==",
+  limit: 0,
+};
+
+/** A gauge over another one. */
+export const ratio: ThresholdSignal = {
+  kind: "threshold",
+  measure: { metric: "redisops_postgres_connections" },
+  over: { metric: "redisops_postgres_connections_limit" },
+  aggregate: "sum",
+  by: ["role"],
+  comparison: ">",
+  limit: "used",
+};
+
+/** A gauge that counts only while another one is large enough. */
+export const guarded: ThresholdSignal = {
+  kind: "threshold",
+  measure: { metric: "redisops_bloom_canary_absent_ratio" },
+  aggregate: "max",
+  by: ["role"],
+  comparison: ">",
+  limit: "absent",
+  and: {
+    kind: "threshold",
+    measure: { metric: "redisops_bloom_canary_ids" },
+    aggregate: "max",
+    by: ["role"],
+    comparison: ">",
+    limit: "canaries",
+  },
+};
+
+const byAccount = ["role", "provider", "account"] as const;
+
+/** A ratio of rates that counts only where there is traffic. */
+export const rates: ThresholdSignal = {
+  kind: "threshold",
+  measure: { metric: "redisops_provider_throttled_total" },
+  over: { metric: "redisops_provider_requests_total" },
+  rateWindow: "window",
+  aggregate: "sum",
+  by: byAccount,
+  comparison: ">",
+  limit: "throttled",
+  and: {
+    kind: "threshold",
+    measure: { metric: "redisops_provider_requests_total" },
+    rateWindow: "window",
+    aggregate: "sum",
+    by: byAccount,
+    comparison: ">",
+    limit: "traffic",
+  },
+};
+
+export const thresholds = {
+  used: 0.85,
+  absent: 0.05,
+  canaries: 20,
+  window: "5m",
+  throttled: 0.05,
+  traffic: 0.02,
+};
+
+/** A sample of any metric with any labels. */
+export const of = (metric: Sample["metric"], labels: Sample["labels"], value: number): Sample => ({
+  metric,
+  labels,
+  value,
+});
