@@ -10,9 +10,23 @@ import { statusCommand } from "./commands/status.ts";
 /** Columns of the help where stdout is no terminal, and at most elsewhere. */
 const helpColumns = 110;
 
+/** Options that the parser does not know, each as it was written: the parser names `--dry-run` as dryRun as well. */
+function unknownOptions(names: readonly string[]): string {
+  const camelCase = (name: string) => name.replace(/-+(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const written = names.filter((name) => !names.some((other) => other !== name && camelCase(other) === name));
+  const options = written.map((name) => (name.length === 1 ? `-${name}` : `--${name}`));
+  return `Unknown option${options.length === 1 ? "" : "s"}: ${options.join(", ")}`;
+}
+
 /** What the parser has to say about the words, as an error for the reader. */
 function usageError(complaint: string): RedisopsError {
-  const message = complaint.startsWith("Did you mean") ? `Unknown command. ${complaint}` : complaint;
+  const unknown = /^Unknown arguments?: (.*)$/s.exec(complaint)?.[1];
+  const message =
+    unknown !== undefined
+      ? unknownOptions(unknown.split(", "))
+      : complaint.startsWith("Did you mean")
+        ? `Unknown command. ${complaint}`
+        : complaint;
   return new RedisopsError("USAGE", message, {
     next: "redisops --help lists the commands; each of them has its own --help.",
   });

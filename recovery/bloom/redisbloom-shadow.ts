@@ -3,13 +3,7 @@ import { singleServer } from "../../core/filter/open-filter.ts";
 import { RedisBloomFilter, redisBloomBatch } from "../../core/filter/redisbloom-filter.ts";
 import { idText } from "../../core/postgres/copy-tuples.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
-import {
-  type CopyIds,
-  idText,
-  type ShadowFilter,
-  type ShadowOptions,
-  shadowLifetime,
-} from "./shadow-filter.ts";
+import { type CopyIds, type ShadowFilter, type ShadowOptions, shadowLifetime } from "./shadow-filter.ts";
 
 /** Batches sent and not yet answered; more would only queue on the server. */
 const batchesInFlight = 8;

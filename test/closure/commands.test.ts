@@ -19,7 +19,7 @@ test("every command that the catalog, the alerts and the runbooks name is unders
 test.each([
   ["redisops recover blom", /Did you mean bloom\?/],
   ["redisops status --role self", /Argument: role, Given: "self"/],
-  ["redisops status --roles dedup", /Unknown argument: roles/],
+  ["redisops status --roles dedup", /Unknown option: --roles/],
   ["redisops recover", /Say what to recover/],
   ["redisops frobnicate", /Unknown command/],
   ["redisops generate alerts", /Missing required argument: out/],
