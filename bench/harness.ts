@@ -49,7 +49,7 @@ function compared(figure: Figure): number {
 }
 
 /** Whether a figure reaches its target. */
-export function reached(figure: Figure): boolean {
+function reached(figure: Figure): boolean {
   return figure.better === "higher" ? compared(figure) >= figure.target : compared(figure) <= figure.target;
 }
 

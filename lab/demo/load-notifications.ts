@@ -26,7 +26,7 @@ const waiting = `
   FROM generate_series(1, 250) AS n`;
 
 /** A Postgres client of the demo's database; the caller ends it. */
-export async function demoDatabase({ postgres }: DemoPlatform): Promise<Client> {
+async function demoDatabase({ postgres }: DemoPlatform): Promise<Client> {
   const client = new Client(postgres.connection);
   await client.connect();
   return client;
