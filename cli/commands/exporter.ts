@@ -18,6 +18,8 @@ async function run(options: Pick<CommonOptions, "config">): Promise<number> {
   });
   await listen(server, config.exporter.listen);
   await stopped;
+  // A connection whose scrape is still being answered would otherwise be kept alive, and the process with it.
+  server.server.keepAliveTimeout = 1;
   await server.close();
   return exitCodes.done;
 }

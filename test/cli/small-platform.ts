@@ -15,7 +15,7 @@ import { type Outcome, RedisopsChild } from "../fixtures/redisops-child.ts";
 /** The roles of the platform, each on a Redis of its own. */
 const redisNames = ["registry", "dedup", "token_bucket"] as const;
 
-const accountSid = `AC${"1".repeat(32)}`;
+export const accountSid = `AC${"1".repeat(32)}`;
 const filter = { engine: "bitmap", key: "{dedup:sent}", capacity: 5_000, error_rate: 0.01 } as const;
 /** Notifications that were sent, all of them in the filter. */
 const sentCount = 1_000;

@@ -1,12 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { StatusRow } from "../../exporters/status.ts";
-import { findProgram } from "../../lab/binaries.ts";
 import { startLoopbackHttp } from "../../lab/servers/loopback-http.ts";
 import { frozen, patience } from "../fixtures/processes.ts";
-import { redisopsCommand } from "../fixtures/redisops-child.ts";
 import { type SmallPlatform, startSmallPlatform } from "./small-platform.ts";
 
 let platform: SmallPlatform;
@@ -29,8 +24,6 @@ interface StatusDocument {
     readonly modes: readonly { readonly id: string; readonly runbook: string }[];
   })[];
 }
-
-const escape = "\u001b";
 
 async function asJson(words: readonly string[] = [], path = config) {
   const { code, stdout, stderr } = await platform.run(["status", "--json", "--config", path, ...words]);
@@ -221,31 +214,5 @@ describe("since when, from Prometheus", { timeout: patience }, () => {
     expect(stderr).toMatch(warning);
     expect(stderr.split("\n")).toHaveLength(2);
     expect(rows).toHaveLength(5);
-  });
-});
-
-describe("colours", { timeout: patience }, () => {
-  test("are for terminals: none in a pipe, unless they are asked for", async () => {
-    expect((await table()).stdout).not.toContain(escape);
-    const forced = await platform.run(["status", "--config", config], { FORCE_COLOR: "1" });
-    expect(forced.stdout).toContain(escape);
-  });
-
-  test("and none in a terminal under NO_COLOR", () => {
-    const command = [...redisopsCommand, "status", "--config", config];
-    const inTerminal = (env: Record<string, string>) =>
-      execFileSync(
-        findProgram("script"),
-        process.platform === "linux"
-          ? ["-qec", command.map((word) => `'${word}'`).join(" "), "/dev/null"]
-          : ["-q", "/dev/null", ...command],
-        {
-          env: { ...platform.env, TERM: "xterm-256color", ...env },
-          encoding: "utf8",
-          cwd: join(fileURLToPath(import.meta.url), ".."),
-        },
-      );
-    expect(inTerminal({})).toContain(`${escape}[32mok`);
-    expect(inTerminal({ NO_COLOR: "1" })).not.toContain(escape);
   });
 });

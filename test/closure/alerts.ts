@@ -3,7 +3,7 @@ import { parseDuration } from "../../core/duration.ts";
 import type { AlertRule, RuleTest } from "./committed.ts";
 
 /** Modes whose alert is never silent, with why. */
-export const neverSilent: Readonly<Record<string, string>> = {
+const neverSilent: Readonly<Record<string, string>> = {
   Watchdog: "a heartbeat is healthy while it fires; that its absence is noticed is the receiver's part",
 };
 

@@ -10,7 +10,7 @@ export interface NamedCommand {
 }
 
 /** Commands that are named ahead of their time, with what brings them. */
-export const notYet: Readonly<Record<string, string>> = {
+const notYet: Readonly<Record<string, string>> = {
   "redisops runbook show BloomCold": "runbooks/README.md names it; the command comes with the runbook issue",
 };
 

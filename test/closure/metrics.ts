@@ -9,13 +9,13 @@ export interface Exported {
 }
 
 /** Series that no exporter serves, with what makes them. */
-export const madeByPrometheus: Readonly<Record<string, string>> = {
+const madeByPrometheus: Readonly<Record<string, string>> = {
   up: "Prometheus writes it for each target of each scrape",
   ALERTS: "Prometheus writes it for each alert that is pending or firing",
 };
 
 /** Modes whose signal looks at no series at all, with why. */
-export const withoutMetric: Readonly<Record<string, string>> = {
+const withoutMetric: Readonly<Record<string, string>> = {
   Watchdog: "it must hold whatever is measured",
 };
 
@@ -59,7 +59,7 @@ function unservedMeasures(signal: ThresholdSignal, page: readonly Exported[]): s
 }
 
 /** The names of the metrics that a signal looks at. */
-export function metricsOf(signal: Signal): string[] {
+function metricsOf(signal: Signal): string[] {
   if (signal.kind === "promql") return seriesIn(signal.expression);
   return measuresOf(signal).map(({ measure }) => measure.metric);
 }

@@ -1,7 +1,7 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
 
 /** Panels that stand for no mode, with why they are there. */
-export const withoutMode: Readonly<Record<string, string>> = {
+const withoutMode: Readonly<Record<string, string>> = {
   purpose: "tells how to read the board",
 };
 

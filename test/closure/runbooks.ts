@@ -1,7 +1,7 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
 
 /** Pages that stand for no mode, with what they are. */
-export const otherPages: Readonly<Record<string, string>> = { "README.md": "the table of all pages" };
+const otherPages: Readonly<Record<string, string>> = { "README.md": "the table of all pages" };
 
 /** Differences between the modes and the runbook pages, in both directions. */
 export function pageGaps(modes: readonly DegradationMode[], pages: ReadonlyMap<string, string>): string[] {
