@@ -4,14 +4,14 @@ import type { CommandModule } from "yargs";
 import { exitCodes } from "../../core/error-codes.ts";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { type CommonOptions, commonOptions } from "../options.ts";
-import { print, printJson } from "../output.ts";
+import { note, print, printJson } from "../output.ts";
 
 interface GenerateOptions extends CommonOptions {
   readonly out: string;
 }
 
-/** Files of a kind, with names relative to the output folder. */
-type Generated = readonly { readonly name: string; readonly text: string }[];
+/** Files of a kind, with names relative to the output folder. Only a secret one is closed to other users. */
+type Generated = readonly { readonly name: string; readonly text: string; readonly secret: boolean }[];
 
 async function alerts(path: string): Promise<Generated> {
   const [{ loadConfig }, { renderRules }, { ruleOptions }, { renderAlertmanager }] = await Promise.all([
@@ -22,9 +22,16 @@ async function alerts(path: string): Promise<Generated> {
   ]);
   const config = loadConfig(path);
   const { receivers, group_wait } = config.alerting;
+  if (receivers.page === undefined) {
+    note("warning: alerting.receivers.page is not set: alerts that should wake somebody reach nobody");
+  }
   return [
-    { name: "redisops.rules.yml", text: renderRules(ruleOptions(config)) },
-    { name: "alertmanager.yml", text: renderAlertmanager({ receivers, groupWait: group_wait }) },
+    { name: "redisops.rules.yml", text: renderRules(ruleOptions(config)), secret: false },
+    {
+      name: "alertmanager.yml",
+      text: renderAlertmanager({ receivers, groupWait: group_wait }),
+      secret: true,
+    },
   ];
 }
 
@@ -38,17 +45,18 @@ async function dashboards(path: string): Promise<Generated> {
     thresholds: config.thresholds,
     runbookBaseUrl: config.alerting.runbook_base_url,
   });
-  return built.map(({ fileName, json }) => ({ name: fileName, text: `${JSON.stringify(json, null, 2)}\n` }));
+  return built.map(({ fileName, json }) => ({
+    name: fileName,
+    text: `${JSON.stringify(json, null, 2)}\n`,
+    secret: false,
+  }));
 }
 
-/**
- * Puts a file in place at once and whole, readable by its owner alone, whoever could read the one before: the
- * Alertmanager configuration holds the webhooks' URLs.
- */
-async function replaceFile(path: string, text: string): Promise<void> {
+/** Puts a file in place at once and whole; a secret one for its owner alone, whoever could read the one before. */
+async function replaceFile(path: string, text: string, secret: boolean): Promise<void> {
   const fresh = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(fresh, text, { mode: 0o600, flag: "wx" });
+    await writeFile(fresh, text, { mode: secret ? 0o600 : 0o644, flag: "wx" });
     await rename(fresh, path);
   } catch (error) {
     await rm(fresh, { force: true });
@@ -64,7 +72,7 @@ async function run(
   const paths = files.map(({ name }) => join(options.out, name));
   try {
     await mkdir(options.out, { recursive: true });
-    for (const { name, text } of files) await replaceFile(join(options.out, name), text);
+    for (const { name, text, secret } of files) await replaceFile(join(options.out, name), text, secret);
   } catch (error) {
     throw new RedisopsError("USAGE", `Cannot write to the folder "${options.out}": ${messageOf(error)}`, {
       next: "Name a folder that can be written to with --out.",
@@ -100,7 +108,7 @@ export function generateCommand(finish: (code: number) => void): CommandModule {
               })
               .example(
                 `$0 generate ${kind} --out /etc/${kind === "alerts" ? "prometheus" : "grafana/dashboards"}`,
-                "files that only their owner can read",
+                kind === "alerts" ? "alertmanager.yml holds the webhooks’ URLs: for its owner alone" : "",
               ),
           async (options) => finish(await run(kind === "alerts" ? alerts : dashboards, options)),
         );

@@ -2,7 +2,7 @@ import type { CommandModule } from "yargs";
 import { exitCodes } from "../../core/error-codes.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { type RecoveryName, recoveryPurposes } from "../../recovery/recovery.ts";
-import { type CommonOptions, commonOptions } from "../options.ts";
+import { type CommonOptions, commonOptions, configFlag } from "../options.ts";
 import { aligned, note, print, printJson, reportError, styled } from "../output.ts";
 
 interface RecoverOptions extends CommonOptions {
@@ -59,7 +59,10 @@ async function run(name: RecoveryName, options: RecoverOptions): Promise<number>
     }
     if (!options.execute) {
       if (options.json) printJson({ recovery: name, status: "planned", plan: { ...shown, duration } });
-      else print(styled("bold", `Nothing was changed. To carry it out: ${command} --execute`));
+      else
+        print(
+          styled("bold", `Nothing was changed. To carry it out: ${command} --execute${configFlag(options)}`),
+        );
       return exitCodes.planHasChanges;
     }
     const report = await executePlan(recovery, context, plan);

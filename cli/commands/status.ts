@@ -3,7 +3,7 @@ import { modes } from "../../catalog/modes.ts";
 import { redisRoles } from "../../catalog/roles.ts";
 import type { Config } from "../../core/config/schema.ts";
 import { exitCodes } from "../../core/error-codes.ts";
-import { messageOf } from "../../core/errors.ts";
+import { messageOf, RedisopsError } from "../../core/errors.ts";
 import type { ActiveAlert } from "../../core/prometheus.ts";
 import { type CommonOptions, commonOptions, configFlag } from "../options.ts";
 import { note, printJson } from "../output.ts";
@@ -55,6 +55,14 @@ async function run(options: StatusOptions): Promise<number> {
       ...row,
       modes: row.modes.map((mode) => ({ ...mode, runbook: runbooks.get(mode.id) ?? "" })),
     }));
+  if (rows.length === 0) {
+    const missing =
+      options.role === undefined ? "no role, no Postgres and no provider" : `no ${options.role}`;
+    throw new RedisopsError(
+      "CONFIG_INCOMPLETE",
+      `${options.config} describes ${missing}: there is nothing to probe`,
+    );
+  }
   const healthy = rows.every((row) => row.state === "ok");
   if (options.json) printJson({ platform: config.platform, healthy, roles: rows });
   else await printStatus(rows, now, configFlag(options));

@@ -138,7 +138,7 @@ describe("redisops status on a platform in trouble", { timeout: patience }, () =
       expect(code).toBe(1);
       expect(row("token_bucket")).toMatchObject({
         state: "timeout",
-        modes: [{ id: "TokenBucketsDown", command: "redisops recover token-buckets" }],
+        modes: [{ id: "TokenBucketsDown", instead: expect.stringContaining("Start or fail over") }],
         errors: [{ code: "REDIS_TIMEOUT" }],
       });
       expect(row("registry")?.state).toBe("ok");
