@@ -20,7 +20,10 @@ export function linkAnnotations(mode: DegradationMode, options: RuleOptions): Re
   return {
     runbook_url: `${withoutSlash(options.runbookBaseUrl)}/${mode.id}.md`,
     dashboard_url: `${withoutSlash(options.dashboardBaseUrl)}/d/redisops-overview?from=now-1h&to=now`,
-    command: mode.remedy.kind === "command" ? mode.remedy.command : `redisops status --role ${mode.role}`,
+    command:
+      mode.remedy.kind === "command" && mode.remedy.first === undefined
+        ? mode.remedy.command
+        : (mode.diagnosis[0]?.command ?? "redisops status"),
   };
 }
 

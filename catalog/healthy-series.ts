@@ -12,7 +12,8 @@ const account = { role: "token_bucket", provider: "twilio", account: "main" } as
 
 /** A healthy platform as Prometheus sees it: every alert must be silent on it, and every alert test departs from it. */
 export const healthySeries: readonly HealthySeries[] = [
-  { metric: "up", labels: { job: "redisops", instance: "exporter:9910" }, value: 1 },
+  { metric: "up", labels: { job: "redisops", instance: "exporter-1:9910" }, value: 1 },
+  { metric: "up", labels: { job: "redisops", instance: "exporter-2:9910" }, value: 1 },
   { metric: "redisops_role_up", labels: { role: "registry" }, value: 1 },
   { metric: "redisops_role_up", labels: { role: "rate_limit" }, value: 1 },
   { metric: "redisops_role_up", labels: { role: "sequence" }, value: 1 },
@@ -20,6 +21,7 @@ export const healthySeries: readonly HealthySeries[] = [
   { metric: "redisops_role_up", labels: dedup, value: 1 },
   { metric: "redisops_role_up", labels: { role: "token_bucket" }, value: 1 },
   { metric: "redisops_role_up", labels: postgres, value: 1 },
+  { metric: "redisops_bloom_readable", labels: dedup, value: 1 },
   { metric: "redisops_bloom_canary_ids", labels: dedup, value: 200 },
   { metric: "redisops_bloom_canary_absent_ratio", labels: dedup, value: 0 },
   { metric: "redisops_bloom_false_positive_ratio", labels: dedup, value: 0.004 },
@@ -29,6 +31,7 @@ export const healthySeries: readonly HealthySeries[] = [
   { metric: "redisops_postgres_connections", labels: { ...postgres, state: "active" }, value: 12 },
   { metric: "redisops_postgres_connections", labels: { ...postgres, state: "idle" }, value: 30 },
   { metric: "redisops_postgres_connections_limit", labels: postgres, value: 97 },
+  { metric: "redisops_postgres_connections_refused", labels: postgres, value: 0 },
   { metric: "redisops_provider_requests_total", labels: account, value: 0, increase: 6000 },
   { metric: "redisops_provider_throttled_total", labels: account, value: 0, increase: 6 },
 ];

@@ -3,7 +3,8 @@ export const labelMeanings = {
   role: "the Redis role, `postgres` or `self`",
   probe: "the kind of probe: redis, bloom, pending_deliveries, token_buckets, postgres, provider",
   target: "what the probe was pointed at: the role, or provider/account as named in redisops.yaml",
-  error_class: "refused, timeout, unreachable, auth, loading, readonly, out_of_memory, cluster_down, other",
+  error_class:
+    "refused, timeout, unreachable, auth, exhausted, loading, readonly, out_of_memory, write_refused, cluster_down, other",
   state: "active, idle, idle_in_transaction, other",
   provider: "the provider as named in redisops.yaml",
   account: "the account as named in redisops.yaml (never the provider’s own identifier)",
@@ -27,12 +28,12 @@ export const metrics = {
   },
   redisops_role_up: {
     type: "gauge",
-    help: "1 when the role’s server answered a real command before the deadline, else 0.",
+    help: "1 when the role’s server accepted a real command before the deadline (Redis: a write), else 0.",
     labels: ["role"],
   },
   redisops_role_failure: {
     type: "gauge",
-    help: "1 for the way in which the role’s server failed to answer in this scrape, 0 for the others.",
+    help: "1 for the way in which the role’s server failed to accept a command in this scrape, 0 for the others.",
     labels: ["role", "error_class"],
   },
   redisops_role_response_seconds: {
@@ -49,6 +50,11 @@ export const metrics = {
     type: "gauge",
     help: "Time that the probe took, including connecting.",
     labels: ["probe", "role", "target"],
+  },
+  redisops_bloom_readable: {
+    type: "gauge",
+    help: "1 when the filter’s own commands answered, else 0: a server can be up without a usable filter.",
+    labels: ["role"],
   },
   redisops_bloom_fill_ratio: {
     type: "gauge",
@@ -87,12 +93,12 @@ export const metrics = {
   },
   redisops_bloom_canary_ids: {
     type: "gauge",
-    help: "Known-sent ids that were sampled from Postgres and looked up in the filter.",
+    help: "Distinct known-sent ids that were sampled from Postgres and looked up in the filter: those sent next after random moments of the window, so even over time, not over ids.",
     labels: ["role"],
   },
   redisops_bloom_canary_absent_ratio: {
     type: "gauge",
-    help: "Share of the sampled known-sent ids that the filter does not know. 0 in a complete filter.",
+    help: "Share of the sampled distinct known-sent ids (see redisops_bloom_canary_ids) that the filter does not know. 0 in a complete filter.",
     labels: ["role"],
   },
   redisops_pending_deliveries: {
@@ -107,7 +113,7 @@ export const metrics = {
   },
   redisops_pending_deliveries_deliverable_ratio: {
     type: "gauge",
-    help: "Share of sampled waiting rows, older than a minute, whose user the registry shows as connected.",
+    help: "Share of sampled waiting rows whose user the registry shows as connected, in the age band where it is highest: 1-10 min, 10 min-1 h, 1-6 h, 6-24 h, 1-7 d or older, each with up to 40 distinct rows at random moments. A band with fewer than 10 does not count; 0 when none has enough.",
     labels: ["role"],
   },
   redisops_token_bucket_tokens: {
@@ -128,6 +134,11 @@ export const metrics = {
   redisops_postgres_connections_limit: {
     type: "gauge",
     help: "Connections that are open to ordinary users: max_connections less the reserved ones.",
+    labels: ["role"],
+  },
+  redisops_postgres_connections_refused: {
+    type: "gauge",
+    help: "1 when Postgres had no connection left for the exporter, which then cannot count the others; else 0.",
     labels: ["role"],
   },
   redisops_provider_requests_total: {

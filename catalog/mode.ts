@@ -28,6 +28,8 @@ export type Remedy =
   | {
       readonly kind: "command";
       readonly command: string;
+      /** What has to be done before the command can help, if anything. */
+      readonly first?: string;
       /** Which metric moves, and how far, when it worked. */
       readonly proof: string;
       readonly within: string;

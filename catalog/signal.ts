@@ -24,6 +24,8 @@ export interface ThresholdSignal {
   readonly limit: number | string;
   /** Must hold as well, for the same values of its own `by` labels. */
   readonly and?: ThresholdSignal;
+  /** Holds as well when this one does; `by` must be the same, since both speak of the same label sets. */
+  readonly or?: ThresholdSignal;
 }
 
 /** A condition on what only Prometheus knows (is the exporter scraped at all?). */

@@ -84,6 +84,11 @@ export const errorCodes = {
     next: "Raise maxmemory or free memory, then run the command again.",
     exitCode: failed,
   },
+  REDIS_WRITE_REFUSED: {
+    meaning: "Redis refuses writes: it cannot save its data set, or too few replicas are attached.",
+    next: "MISCONF: free disk space or mend the folder of the snapshots. NOREPLICAS: bring a replica back.",
+    exitCode: failed,
+  },
   REDIS_CLUSTER_DOWN: {
     meaning: "The Redis Cluster does not serve the slot.",
     next: "Wait for the shard’s failover, or bring one of its nodes back.",
@@ -107,6 +112,11 @@ export const errorCodes = {
   POSTGRES_AUTH: {
     meaning: "Postgres rejects the credentials, or the user lacks a privilege.",
     next: "Compare user, password and grants with docs/security.md.",
+    exitCode: failed,
+  },
+  POSTGRES_CONNECTIONS_EXHAUSTED: {
+    meaning: "Postgres, or the user’s own limit, has no connection left.",
+    next: "End idle connections, or raise the limit; docs/security.md says how redisops gets a reserved one.",
     exitCode: failed,
   },
   POSTGRES_RELATION_MISSING: {
@@ -144,6 +154,11 @@ export const errorCodes = {
     next: "Load the RedisBloom module or use Redis 8; or set roles.dedup.filter.engine to bitmap.",
     exitCode: failed,
   },
+  FILTER_SOURCE_EMPTY: {
+    meaning: "The table of sent notifications has rows, and none of them is within the deduplication window.",
+    next: "Check postgres.tables.sent_notifications.window and sent_at_column.",
+    exitCode: failed,
+  },
   FILTER_TOO_SMALL: {
     meaning:
       "The source holds more ids than the filter is sized for; filled with them it would suppress real notifications.",
@@ -161,8 +176,8 @@ export const errorCodes = {
     exitCode: failed,
   },
   JOURNAL_UNWRITABLE: {
-    meaning: "The journal of the run cannot be written; nothing was changed.",
-    next: "Free disk space or set state_dir in redisops.yaml to a writable folder.",
+    meaning: "The journal of the run cannot be written, so its next step was not begun.",
+    next: "Free disk space or set state_dir in redisops.yaml to a writable folder, then run the command again.",
     exitCode: failed,
   },
   LISTEN_FAILED: {
@@ -172,12 +187,12 @@ export const errorCodes = {
   },
   VERIFICATION_FAILED: {
     meaning: "The recovery was carried out, and its verification does not hold.",
-    next: "Read the figures; the run’s journal has every step.",
+    next: "Run the command again: doing it twice is safe. If the same figure is off again, what the recovery works from is: check its source and its size in redisops.yaml.",
     exitCode: verificationFailed,
   },
   INTERRUPTED: {
-    meaning: "The command was interrupted. What was live before is still live.",
-    next: "Run the command again when you are ready.",
+    meaning: "The command was interrupted: before its next step, or at once at the second Ctrl-C.",
+    next: "Run the command again when you are ready: what it has done already stays, and doing it twice is safe.",
     exitCode: interrupted,
   },
   INTERNAL: {

@@ -4,8 +4,10 @@ import { canarySamples, filterStateSamples } from "../core/filter/filter-samples
 import { openFilter } from "../core/filter/open-filter.ts";
 import { sampleSentIds } from "../core/postgres/sent-ids.ts";
 import { connectRedis, describeTarget } from "../core/redis/connect.ts";
+import { sample } from "../core/samples.ts";
 import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
+import { serverUntried } from "./role-availability.ts";
 
 /** A sample is drawn anew when it is older than this, in milliseconds; Postgres being away leaves the last one in use. */
 const sampleLifetime = 30_000;
@@ -52,14 +54,26 @@ export function bloomProbe(config: DedupConfig, knownSent: KnownSentIds | undefi
         (drawn) => ({ drawn }),
         (error: unknown) => ({ error }),
       );
-      const connection = await connectRedis("dedup", config, { connect: left(), command: left() });
+      const readable = (value: 0 | 1) => emit(sample("redisops_bloom_readable", { role: "dedup" }, value));
+      /** Reads of the filter, whose failures are told from all else that can fail here. */
+      const reading = async <T>(answer: Promise<T>): Promise<T> => {
+        try {
+          return await answer;
+        } catch (error) {
+          if (!serverUntried(error)) readable(0);
+          throw error;
+        }
+      };
+      const connection = await reading(connectRedis("dedup", config, { connect: left(), command: left() }));
       try {
         const filter = openFilter(connection, config.filter);
-        for (const observed of filterStateSamples(await filter.state())) emit(observed);
+        for (const observed of filterStateSamples(await reading(filter.state()))) emit(observed);
         const outcome = await ids;
-        if (outcome === undefined) return;
-        if ("error" in outcome) throw outcome.error;
-        for (const observed of canarySamples(await filter.has(outcome.drawn))) emit(observed);
+        const known = outcome !== undefined && "drawn" in outcome ? outcome.drawn : undefined;
+        const present = known === undefined ? undefined : await reading(filter.has(known));
+        readable(1);
+        if (outcome !== undefined && "error" in outcome) throw outcome.error;
+        if (present !== undefined) for (const observed of canarySamples(present)) emit(observed);
       } finally {
         connection.close();
       }

@@ -9,10 +9,18 @@ import { sample } from "../core/samples.ts";
 import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
 
-/** Rows younger than this, in seconds, are about to be delivered and say nothing about the workers. */
-const settleSeconds = 60;
-/** Waiting rows whose recipients are looked up. */
-const sampledRows = 200;
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+/**
+ * Ages, in seconds, at which the bands begin that are sampled one by one: a backlog of some minutes is not to be lost
+ * among what waits for weeks. Younger rows are about to be delivered and say nothing about the workers.
+ */
+const bandStarts = [minute, 10 * minute, hour, 6 * hour, day, 7 * day];
+/** Waiting rows of a band whose recipients are looked up. */
+const rowsPerBand = 40;
+/** A band with fewer sampled rows says nothing: one person who has just come online would decide it. */
+const minRows = 10;
 
 const labels = { role: "registry" } as const;
 
@@ -27,39 +35,65 @@ async function depthAndOldest(client: Client, table: PendingDeliveriesConfig, li
   return { depth: Number(rows[0]?.depth ?? 0), oldest: rows[0]?.oldest ?? undefined };
 }
 
+/** Recipients of sampled waiting rows, by age band. */
+async function sampleRecipients(client: Client, table: PendingDeliveriesConfig): Promise<string[][]> {
+  const bands: string[][] = [];
+  for (const [index, minAgeSeconds] of bandStarts.entries()) {
+    const recipients = await sampleByTime(client, {
+      table: table.table,
+      column: table.user_column,
+      timeColumn: table.created_at_column,
+      minAgeSeconds,
+      maxAgeSeconds: bandStarts[index + 1],
+      count: rowsPerBand,
+    });
+    bands.push(recipients);
+  }
+  return bands;
+}
+
+/** Share of the rows that could be delivered now, in the band where it is highest; 0 when no band has enough rows. */
+function highestShare(bands: readonly (readonly string[])[], connected: ReadonlySet<string>): number {
+  const shares = bands
+    .filter((band) => band.length >= minRows)
+    .map((band) => band.filter((user) => connected.has(user)).length / band.length);
+  return Math.max(0, ...shares);
+}
+
+/** The probe, and the bound up to which it counts. */
+export interface PendingProbe extends Probe {
+  readonly countLimit: number;
+}
+
 /** How much waits in pending_deliveries, since when, and how much of it could be delivered now. */
 export function pendingProbe(
   postgres: PostgresConfig,
   table: PendingDeliveriesConfig,
   registry: RolesConfig["registry"],
   countLimit: number,
-): Probe {
+): PendingProbe {
   return {
     name: "pending_deliveries",
+    countLimit,
     role: "registry",
     target: "pending_deliveries",
     address: `table ${table.table} of ${describePostgres(postgres)}`,
     async run(emit, left) {
-      const recipients = await withPostgres(postgres, left(), async (client) => {
+      const bands = await withPostgres(postgres, left(), async (client) => {
         const { depth, oldest } = await depthAndOldest(client, table, countLimit);
         emit(sample("redisops_pending_deliveries", labels, depth));
         if (oldest !== undefined)
           emit(sample("redisops_pending_deliveries_oldest_timestamp_seconds", labels, oldest));
         if (registry === undefined) return [];
-        return sampleByTime(client, {
-          table: table.table,
-          column: table.user_column,
-          timeColumn: table.created_at_column,
-          minAgeSeconds: settleSeconds,
-          count: sampledRows,
-        });
+        return sampleRecipients(client, table);
       });
       if (registry === undefined) return;
       const connection = await connectRedis("registry", registry, { connect: left(), command: left() });
       try {
-        const connected = await connectedUsers(connection, registry.key, recipients);
-        const ratio = connected.length === 0 ? 0 : connected.filter(Boolean).length / connected.length;
-        emit(sample("redisops_pending_deliveries_deliverable_ratio", labels, ratio));
+        const users = [...new Set(bands.flat())];
+        const found = await connectedUsers(connection, registry.key, users);
+        const connected = new Set(users.filter((_, index) => found[index]));
+        emit(sample("redisops_pending_deliveries_deliverable_ratio", labels, highestShare(bands, connected)));
       } finally {
         connection.close();
       }

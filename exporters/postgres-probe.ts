@@ -5,7 +5,7 @@ import { postgresErrorClass } from "../core/postgres/postgres-error.ts";
 import { type Sample, sample } from "../core/samples.ts";
 import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
-import { availabilitySamples } from "./role-availability.ts";
+import { availabilitySamples, serverUntried } from "./role-availability.ts";
 
 const role = "postgres";
 
@@ -36,6 +36,9 @@ async function connectionSamples(client: Client): Promise<Sample[]> {
   ];
 }
 
+const connectionsRefused = (refused: boolean) =>
+  sample("redisops_postgres_connections_refused", { role }, refused ? 1 : 0);
+
 /** Whether Postgres answers, and how many of its connections are taken. */
 export function postgresProbe(config: PostgresConfig): Probe {
   return {
@@ -48,9 +51,14 @@ export function postgresProbe(config: PostgresConfig): Probe {
         await withPostgres(config, left(), async (client) => {
           for (const observed of await connectionSamples(client)) emit(observed);
           for (const observed of availabilitySamples(role, undefined)) emit(observed);
+          emit(connectionsRefused(false));
         });
       } catch (error) {
-        for (const observed of availabilitySamples(role, postgresErrorClass(error))) emit(observed);
+        if (!serverUntried(error)) {
+          const failure = postgresErrorClass(error);
+          for (const observed of availabilitySamples(role, failure)) emit(observed);
+          emit(connectionsRefused(failure === "exhausted"));
+        }
         throw error;
       }
     },

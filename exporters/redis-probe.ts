@@ -7,12 +7,17 @@ import { commandError, connectRedis, describeTarget } from "../core/redis/connec
 import { redisErrorClass } from "../core/redis/redis-error.ts";
 import { sample } from "../core/samples.ts";
 import type { Probe } from "./probe.ts";
-import { availabilitySamples } from "./role-availability.ts";
+import { availabilitySamples, serverUntried } from "./role-availability.ts";
 
-/** Key that is only ever looked up. Reading a key, unlike PING, also fails where a cluster does not serve its slot. */
+/**
+ * Key of redisops’ own, written and left to expire. A write, unlike PING or a read, also fails on a replica, at the
+ * memory limit, where nothing can be saved, and where a cluster does not serve the slot.
+ */
 const probeKey = "redisops:probe";
+/** Lifetime of the key in milliseconds. */
+const probeKeyLifetime = 60_000;
 
-/** Whether a role's Redis answers a real command, how fast, and if not, in which way it fails. */
+/** Whether a role's Redis accepts a write, how fast, and if not, in which way it fails. */
 export function redisProbe(role: RedisRole, config: RedisConnectionConfig): Probe {
   return {
     name: "redis",
@@ -26,7 +31,7 @@ export function redisProbe(role: RedisRole, config: RedisConnectionConfig): Prob
         try {
           const asked = performance.now();
           await withDeadline(
-            client.exists(probeKey),
+            client.set(probeKey, "1", "PX", probeKeyLifetime),
             left(),
             () =>
               new RedisopsError("REDIS_TIMEOUT", `${target} did not answer before the deadline`, { target }),
@@ -39,7 +44,9 @@ export function redisProbe(role: RedisRole, config: RedisConnectionConfig): Prob
         }
         for (const observed of availabilitySamples(role, undefined)) emit(observed);
       } catch (error) {
-        for (const observed of availabilitySamples(role, redisErrorClass(error))) emit(observed);
+        if (!serverUntried(error)) {
+          for (const observed of availabilitySamples(role, redisErrorClass(error))) emit(observed);
+        }
         throw error;
       }
     },

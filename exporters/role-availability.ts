@@ -1,6 +1,12 @@
 import { type ErrorClass, errorClasses } from "../catalog/error-class.ts";
 import type { Role } from "../catalog/roles.ts";
+import { RedisopsError } from "../core/errors.ts";
 import { type Sample, sample } from "../core/samples.ts";
+
+/** Whether redisops lacks a secret of its own: that says nothing about the server, which was not even asked. */
+export function serverUntried(error: unknown): boolean {
+  return error instanceof RedisopsError && error.code === "SECRET_UNRESOLVED";
+}
 
 /** The contract's metrics of whether a role's server answers, and if not, how it failed. */
 export function availabilitySamples(role: Role, failure: ErrorClass | undefined): Sample[] {

@@ -54,8 +54,16 @@ function reader(samples: readonly Sample[]): Read {
     )?.value;
 }
 
+/** The bound up to which waiting rows were counted; infinite where it is not known. */
+function countLimit(results: readonly ProbeResult[]): number {
+  for (const { probe } of results) {
+    if ("countLimit" in probe && typeof probe.countLimit === "number") return probe.countLimit;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
 /** Facts in the words that the runbooks use. */
-function observations(role: Role, read: Read, now: number): string[] {
+function observations(role: Role, read: Read, limit: number, now: number): string[] {
   const facts: string[] = [];
   const add = (value: number | undefined, text: (value: number) => string) => {
     if (value !== undefined) facts.push(text(value));
@@ -65,14 +73,17 @@ function observations(role: Role, read: Read, now: number): string[] {
     (seconds) => `answers in ${(seconds * 1000).toFixed(1)} ms`,
   );
   if (role === "registry") {
-    add(read("redisops_pending_deliveries"), (depth) => `pending depth ${number(depth)}`);
+    add(
+      read("redisops_pending_deliveries"),
+      (depth) => `pending depth ${depth >= limit ? "at least " : ""}${number(depth)}`,
+    );
     add(
       read("redisops_pending_deliveries_oldest_timestamp_seconds"),
       (oldest) => `oldest waits ${formatDuration(now - oldest * 1000)}`,
     );
     add(
       read("redisops_pending_deliveries_deliverable_ratio"),
-      (ratio) => `deliverable now ${percent(ratio)}`,
+      (ratio) => `deliverable now ${percent(ratio)} in the worst age band`,
     );
   }
   if (role === "dedup") {
@@ -120,9 +131,9 @@ function accountObservations(read: Read, labels: Readonly<Record<string, string>
 }
 
 const remedyOf = ({ remedy }: DegradationMode): Pick<HeldMode, "command" | "instead"> =>
-  remedy.kind === "command"
+  remedy.kind === "command" && remedy.first === undefined
     ? { command: remedy.command, instead: undefined }
-    : { command: undefined, instead: remedy.instead };
+    : { command: undefined, instead: remedy.kind === "command" ? remedy.first : remedy.instead };
 
 /** A probe's address without the role, which the row names anyway: `127.0.0.1:6379`, `Cluster at ...`. */
 function placeOf({ role, address }: Probe): string {
@@ -203,7 +214,7 @@ export function platformStatus(
     const first = own[0];
     return first === undefined
       ? []
-      : [row(role, placeOf(first.probe), undefined, own, observations(role, read, now))];
+      : [row(role, placeOf(first.probe), undefined, own, observations(role, read, countLimit(own), now))];
   };
   const rowsOfAccounts = (role: Role) =>
     results

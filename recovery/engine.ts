@@ -4,7 +4,7 @@ import { formatDuration } from "../core/duration.ts";
 import { toRedisopsError } from "../core/errors.ts";
 import { withSpan } from "../core/tracing.ts";
 import { earlierRates, Journal, journalFolder } from "./journal.ts";
-import type { Plan, Recovery, RecoveryContext, Run, Verification } from "./recovery.ts";
+import type { Fact, Plan, Recovery, RecoveryContext, Run, Verification } from "./recovery.ts";
 
 /** A plan with what earlier runs say about its duration. */
 export interface PreparedPlan<Details> {
@@ -33,6 +33,11 @@ function runId(recovery: string): string {
   return `${recovery}-${time}-${randomBytes(3).toString("hex")}`;
 }
 
+/** Says that the journal ends before the run did. */
+function incomplete({ failure }: Journal): Fact[] {
+  return failure === undefined ? [] : [{ label: "journal", value: `incomplete: ${failure.message}` }];
+}
+
 /** Plans a recovery. Nothing is changed. */
 export async function preparePlan<Details>(
   recovery: Recovery<Details>,
@@ -51,8 +56,9 @@ export async function preparePlan<Details>(
 }
 
 /**
- * Carries out a plan and verifies it. Every step is in the journal before it starts. Rejects with what stopped it;
- * the journal then says so too. A verification that does not hold is part of the report.
+ * Carries out a plan and verifies it. Every step is in the journal before it starts, or does not start; only what
+ * completes the work that is live already goes on without a journal. Rejects with what stopped it; the journal then
+ * says so too. A verification that does not hold is part of the report.
  */
 export async function executePlan<Details>(
   recovery: Recovery<Details>,
@@ -62,18 +68,22 @@ export async function executePlan<Details>(
   if (plan.refusal !== undefined) throw plan.refusal;
   const id = runId(recovery.name);
   const journal = new Journal(journalFolder(context.config), id);
-  const finish: Run["finish"] = async (name, work) => {
-    journal.append({ event: "step_started", step: name });
+  const carryOut: Run["finish"] = async (name, work) => {
     const started = performance.now();
     const result = await withSpan(`recovery ${recovery.name} ${name}`, { "redisops.run": id }, work).finally(
       context.onStepEnd,
     );
-    journal.append({ event: "step_ended", step: name, seconds: (performance.now() - started) / 1000 });
+    journal.note({ event: "step_ended", step: name, seconds: (performance.now() - started) / 1000 });
     return result;
   };
   const step: Run["step"] = async (name, work) => {
     context.signal.throwIfAborted();
-    return finish(name, work);
+    journal.append({ event: "step_started", step: name });
+    return carryOut(name, work);
+  };
+  const finish: Run["finish"] = async (name, work) => {
+    journal.note({ event: "step_started", step: name });
+    return carryOut(name, work);
   };
   const run: Run = { id, step, finish };
   try {
@@ -82,18 +92,16 @@ export async function executePlan<Details>(
       const started = performance.now();
       await recovery.execute(context, plan, run);
       const seconds = (performance.now() - started) / 1000;
-      journal.append({ event: "executed", items: plan.items, seconds });
-      const verification = await finish("verify", () => recovery.verify(context, plan));
-      journal.append({ event: "verified", holds: verification.holds, figures: verification.figures });
+      journal.note({ event: "executed", items: plan.items, seconds });
+      const found = await finish("verify", () => recovery.verify(context, plan));
+      journal.note({ event: "verified", holds: found.holds, figures: found.figures });
+      const verification = { ...found, facts: [...found.facts, ...incomplete(journal)] };
       return { run: id, journal: journal.path, seconds, verification };
     });
   } catch (error) {
     const { code, message } = toRedisopsError(error);
-    try {
-      journal.append({ event: "failed", code, message });
-    } catch {
-      // What stopped the run matters more than that the disk is full as well.
-    }
+    // What stopped the run matters more than that the disk is full as well.
+    journal.note({ event: "failed", code, message });
     throw error;
   } finally {
     journal.close();

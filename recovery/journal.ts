@@ -44,6 +44,7 @@ export function journalFolder(config: Config): string {
 export class Journal {
   readonly path: string;
   readonly #file: number;
+  #failure: RedisopsError | undefined;
 
   /** Creates the journal. Throws JOURNAL_UNWRITABLE, before anything was changed. */
   constructor(folder: string, runId: string) {
@@ -59,16 +60,32 @@ export class Journal {
     }
   }
 
-  /** Appends a line and waits until the disk has it. */
+  /** What made the journal unwritable, if anything did: it ends there. */
+  get failure(): RedisopsError | undefined {
+    return this.#failure;
+  }
+
+  /** Appends a line if the journal is still writable: what was done already is not undone by a full disk. */
+  note(entry: NewEntry): void {
+    try {
+      this.append(entry);
+    } catch {
+      // Kept as the journal's failure.
+    }
+  }
+
+  /** Appends a line and waits until the disk has it. Throws JOURNAL_UNWRITABLE, also ever after. */
   append(entry: NewEntry): void {
+    if (this.#failure !== undefined) throw this.#failure;
     try {
       writeSync(this.#file, `${JSON.stringify({ at: new Date().toISOString(), ...entry })}\n`);
       fsyncSync(this.#file);
     } catch (error) {
-      throw new RedisopsError(
+      this.#failure = new RedisopsError(
         "JOURNAL_UNWRITABLE",
         `Cannot write the journal ${this.path}: ${messageOf(error)}`,
       );
+      throw this.#failure;
     }
   }
 

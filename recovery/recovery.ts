@@ -55,7 +55,7 @@ export interface Run {
   readonly id: string;
   /** Runs a step: journalled when it starts and when it ends, and a span of its own. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
-  /** Runs a step that completes what is live already: an interruption no longer prevents it. */
+  /** Runs a step that completes what is live already: neither an interruption nor a full disk prevents it. */
   finish<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 

@@ -18,8 +18,7 @@ export function renderRunbookIndex(modes: readonly DegradationMode[]): string {
   return page([
     "<!-- Generated from catalog/modes. Edit those, then run npm run generate. -->",
     "# Runbooks",
-    "One page for each alert; the page’s name is the alert’s name. The same page in the terminal, with your own thresholds:",
-    "```sh\nredisops runbook show BloomCold\n```",
+    "One page for each alert; the page’s name is the alert’s name. `redisops status` names the modes that hold now.",
     table(["Alert", "Role", "Severity", "What it is", "Command"], rows),
   ]);
 }

@@ -40,6 +40,7 @@ function firstBlock(mode: DegradationMode): string[] {
   }
   return [
     facts,
+    ...(remedy.first === undefined ? [] : [`**First:** ${prose(remedy.first, mode.id)}`]),
     codeBlock(
       "sh",
       `${remedy.command}            # plans, changes nothing\n${remedy.command} --execute  # acts`,
@@ -75,6 +76,7 @@ function recoverBlocks(mode: DegradationMode): string[] {
     ];
   }
   return [
+    ...(remedy.first === undefined ? [] : [prose(remedy.first, mode.id)]),
     "Read the plan first. It changes nothing and exits 2:",
     codeBlock("sh", remedy.command),
     "Then act. Progress, rate and the expected end are printed while it runs:",

@@ -28,7 +28,8 @@ export const BloomCold: DegradationMode = {
     for: {
       value: "1m",
       unit: "duration",
-      reason: "Four scrapes of a fresh random sample each; a real loss does not heal by itself.",
+      reason:
+        "A minute spans at least two random samples of ids: one is kept for 30 seconds, longer only while Postgres does not answer. A real loss does not heal by itself.",
     },
     absent_ratio: {
       value: 0.05,
@@ -61,19 +62,14 @@ export const BloomCold: DegradationMode = {
       command: "redisops status --role dedup",
       branches: [
         {
-          observed: "known-sent ids absent: about 100 %",
+          observed: "“known-sent ids absent” about 100 %",
           conclusion:
             "The filter is empty or another key is read. Check roles.dedup.filter.key, then run redisops recover bloom.",
         },
         {
-          observed: "known-sent ids absent: between 5 % and 95 %",
+          observed: "“known-sent ids absent” between 5 % and 95 %",
           conclusion:
             "A part of the window was lost, or a long outage was sent through unchecked. A rebuild closes the gap.",
-        },
-        {
-          observed: "state “error” with FILTER_ENGINE_UNSUPPORTED",
-          conclusion:
-            "The server has no BF commands: this is a different server than before. Load the module or choose engine bitmap.",
         },
       ],
     },

@@ -46,17 +46,17 @@ export const BloomSaturated: DegradationMode = {
   prevention: "Size the capacity for the peak of a whole window with half as much again to spare.",
   diagnosis: [
     {
-      command: "redisops status --role dedup",
+      command: "redisops recover bloom",
       branches: [
         {
-          observed: "estimated ids above capacity",
+          observed: "the plan’s source holds no more ids than the new filter is sized for",
           conclusion:
-            "The filter is too small. Raise roles.dedup.filter.capacity, deploy it to the workers, then run redisops recover bloom --execute.",
+            "The live filter holds ids from outside the window, or has another shape than redisops.yaml says. A rebuild at the same capacity cures it: a saturated filter is not merged into the new one.",
         },
         {
-          observed: "estimated ids within capacity",
+          observed: "FILTER_TOO_SMALL, or a source estimated above what the new filter is sized for",
           conclusion:
-            "The live filter has another shape than redisops.yaml says: a rebuild gives it the configured one.",
+            "The filter is too small for the window. Raise roles.dedup.filter.capacity, deploy it to the workers, then run redisops recover bloom --execute.",
         },
       ],
     },

@@ -35,7 +35,7 @@ export const PendingDeliveriesBacklog: DegradationMode = {
       value: 0.1,
       unit: "ratio",
       reason:
-        "Only rows older than a minute count, so working delivery shows 0. A tenth leaves room for people who have just come online.",
+        "Only rows older than a minute count, so working delivery shows 0. The share is that of the age band where it is highest, among bands with at least 10 sampled rows; a tenth leaves room for people who have just come online.",
     },
     min_depth: {
       value: 100,
@@ -43,9 +43,10 @@ export const PendingDeliveriesBacklog: DegradationMode = {
       reason: "A tenth of a handful of rows is one person reconnecting.",
     },
   },
-  summary: "{{ $value | humanizePercentage }} of the waiting messages are for people who are connected",
+  summary:
+    "{{ $value | humanizePercentage }} of the waiting messages are for people who are connected, in the worst age band",
   description:
-    "The registry answers and shows the recipients of {{ $value | humanizePercentage }} of the sampled waiting messages as connected, yet their messages stay in pending_deliveries: the delivery workers do not keep up or do not run.",
+    "The registry answers and shows the recipients of {{ $value | humanizePercentage }} of the sampled waiting messages as connected, in the age band where that share is highest, yet their messages stay in pending_deliveries: the delivery workers do not keep up or do not run.",
   userImpact: "People who are online wait for messages that could be delivered now.",
   containment: "The messages are safe in Postgres and keep their order.",
   aggravators: [
@@ -63,15 +64,22 @@ export const PendingDeliveriesBacklog: DegradationMode = {
       command: "redisops status --role registry",
       branches: [
         {
-          observed: "state other than “ok”",
+          observed: "state neither “ok” nor “degraded”",
           conclusion: "RegistryDown comes first; the backlog is its consequence.",
         },
         {
-          observed: "state “ok”, depth falling between two calls",
+          observed: "“pending depth” falls between two calls",
           conclusion: "The drain works. Estimate its end from the two depths and wait.",
         },
         {
-          observed: "state “ok”, depth steady or growing",
+          observed:
+            "“pending depth at least …” (the bound of the count), but “oldest waits” or “deliverable now” falls between two calls",
+          conclusion:
+            "The drain works: at its bound (exporter.pending_count_limit) the depth does not move, so judge by the age of the oldest. Wait until the depth is below the bound.",
+        },
+        {
+          observed:
+            "“pending depth” is steady or grows; at its bound, neither “oldest waits” nor “deliverable now” falls",
           conclusion:
             "The delivery workers stand still: check that they run, that they reach the registry, and their error log.",
         },
@@ -152,8 +160,8 @@ export const PendingDeliveriesBacklog: DegradationMode = {
   ],
   example: {
     labels: { role: "registry" },
-    summary: "62% of the waiting messages are for people who are connected",
+    summary: "62% of the waiting messages are for people who are connected, in the worst age band",
     description:
-      "The registry answers and shows the recipients of 62% of the sampled waiting messages as connected, yet their messages stay in pending_deliveries: the delivery workers do not keep up or do not run.",
+      "The registry answers and shows the recipients of 62% of the sampled waiting messages as connected, in the age band where that share is highest, yet their messages stay in pending_deliveries: the delivery workers do not keep up or do not run.",
   },
 };

@@ -16,6 +16,15 @@ export const PostgresPoolSaturated: DegradationMode = {
     by: ["role"],
     comparison: ">",
     limit: "used_ratio",
+    // A full pool keeps the exporter out as well: then nothing is left to count, and the 1 reads as 100 %.
+    or: {
+      kind: "threshold",
+      measure: { metric: "redisops_postgres_connections_refused" },
+      aggregate: "max",
+      by: ["role"],
+      comparison: "==",
+      limit: 1,
+    },
   },
   thresholds: {
     for: {
@@ -47,6 +56,11 @@ export const PostgresPoolSaturated: DegradationMode = {
     {
       command: "redisops status --role postgres",
       branches: [
+        {
+          observed: "state “exhausted”",
+          conclusion:
+            "No connection is left, not even for redisops. End idle sessions now, through a superuser’s reserved connection; then let redisops use a reserved one (docs/security.md).",
+        },
         {
           observed: "most connections active",
           conclusion:
@@ -92,6 +106,35 @@ export const PostgresPoolSaturated: DegradationMode = {
             { value: 12, samples: 10 },
           ],
         },
+      ],
+      expect: [
+        { at: "2m", firing: [] },
+        { at: "4m", firing: [] },
+        { at: "6m", firing: ["PostgresPoolSaturated"] },
+        { at: "13m", firing: [] },
+      ],
+    },
+    {
+      name: "the pool is full, and the exporter itself is kept out",
+      faults: [
+        {
+          metric: "redisops_postgres_connections_refused",
+          labels: { role: "postgres" },
+          runs: [
+            { value: 0, samples: 3 },
+            { value: 1, samples: 8 },
+            { value: 0, samples: 10 },
+          ],
+        },
+        ...["active", "idle"].map((state) => ({
+          metric: "redisops_postgres_connections" as const,
+          labels: { role: "postgres", state },
+          runs: [
+            { value: 30, samples: 3 },
+            { value: "stale" as const, samples: 8 },
+            { value: 30, samples: 10 },
+          ],
+        })),
       ],
       expect: [
         { at: "2m", firing: [] },

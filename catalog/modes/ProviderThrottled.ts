@@ -38,7 +38,7 @@ export const ProviderThrottled: DegradationMode = {
       value: "5m",
       unit: "duration",
       reason:
-        "Twenty probes at a 15-second scrape interval: the smallest number of requests that gives a ratio some meaning.",
+        "Twenty of the exporter’s probes at a 15-second scrape interval, five at a minute; workers that export the counters add theirs.",
     },
     throttled_ratio: {
       value: 0.05,
@@ -47,15 +47,16 @@ export const ProviderThrottled: DegradationMode = {
         "Breakers that have learned the limit keep 429s under 5 %; more means that the configured limit is wrong.",
     },
     min_request_rate: {
-      value: 0.02,
+      value: 0.01,
       unit: "per_second",
-      reason: "Below the rate of the exporter’s own probes there is nothing to judge.",
+      reason:
+        "Three requests in five minutes. The exporter’s own probes alone are more, also at Prometheus’s default interval of a minute; with fewer there is nothing to judge.",
     },
   },
   summary:
     "{{ $labels.provider }} account {{ $labels.account }} rejects {{ $value | humanizePercentage }} of its requests with 429",
   description:
-    "{{ $value | humanizePercentage }} of the requests to {{ $labels.provider }} account {{ $labels.account }} were answered with 429. Workers route around it; when every account is blocked, load is shed.",
+    "{{ $value | humanizePercentage }} of the counted requests to {{ $labels.provider }} account {{ $labels.account }} (the exporter’s probes, and workers that export the counters) were answered with 429. Workers route around it; when every account is blocked, load is shed.",
   userImpact: "Notifications over this account arrive later, or over another account.",
   containment: "Workers block the account for as long as the provider asks and use the next one.",
   aggravators: [
@@ -121,6 +122,22 @@ export const ProviderThrottled: DegradationMode = {
       ],
     },
     {
+      name: "the exporter’s probes alone, once a minute, all answered with 429",
+      faults: [
+        {
+          metric: "redisops_provider_requests_total",
+          labels: { role: "token_bucket", provider: "twilio", account: "main" },
+          runs: [{ value: 1, samples: 30 }],
+        },
+        {
+          metric: "redisops_provider_throttled_total",
+          labels: { role: "token_bucket", provider: "twilio", account: "main" },
+          runs: [{ value: 1, samples: 30 }],
+        },
+      ],
+      expect: [{ at: "25m", firing: ["ProviderThrottled"] }],
+    },
+    {
       name: "an account without traffic",
       faults: [
         {
@@ -141,6 +158,6 @@ export const ProviderThrottled: DegradationMode = {
     labels: { role: "token_bucket", provider: "twilio", account: "main" },
     summary: "twilio account main rejects 25% of its requests with 429",
     description:
-      "25% of the requests to twilio account main were answered with 429. Workers route around it; when every account is blocked, load is shed.",
+      "25% of the counted requests to twilio account main (the exporter’s probes, and workers that export the counters) were answered with 429. Workers route around it; when every account is blocked, load is shed.",
   },
 };

@@ -2,7 +2,7 @@ import type { DegradationMode } from "../mode.ts";
 
 export const RegistryDown: DegradationMode = {
   id: "RegistryDown",
-  title: "Connection registry unreachable",
+  title: "Connection registry unusable",
   role: "registry",
   severity: "page",
   nature: "symptom",
@@ -23,9 +23,9 @@ export const RegistryDown: DegradationMode = {
       reason: "Outlasts a restart and a Sentinel promotion, which end within seconds and lose nothing.",
     },
   },
-  summary: "Connection registry is unreachable: every user looks offline",
+  summary: "Connection registry cannot be used: users look offline",
   description:
-    "The registry does not answer. All messages are being written to pending_deliveries; none is lost, all are late.",
+    "The registry does not answer, or refuses writes. Messages are being written to pending_deliveries; none is lost, all are late.",
   userImpact: "Messages to people who are online arrive only after the registry is back, then all at once.",
   containment:
     "App servers treat the failed lookup as “offline” and store the message in pending_deliveries. Client connections stay open.",
@@ -54,6 +54,21 @@ export const RegistryDown: DegradationMode = {
         {
           observed: "state “loading”",
           conclusion: "It is reading its data set. Wait; watch the state until it changes.",
+        },
+        {
+          observed: "state “out_of_memory”",
+          conclusion:
+            "Lookups still work, and no new connection can be entered: people who connect now look offline. Raise maxmemory or remove foreign keys.",
+        },
+        {
+          observed: "state “readonly”",
+          conclusion:
+            "A replica answers, and entries cannot be written. Wait for the failover to end, or point roles.registry and the app servers at the primary.",
+        },
+        {
+          observed: "state “write_refused”",
+          conclusion:
+            "Entries cannot be written. MISCONF: a snapshot could not be saved, free disk space. NOREPLICAS: too few replicas are attached, bring one back.",
         },
         {
           observed: "state “auth”",
@@ -127,8 +142,8 @@ export const RegistryDown: DegradationMode = {
   ],
   example: {
     labels: { role: "registry" },
-    summary: "Connection registry is unreachable: every user looks offline",
+    summary: "Connection registry cannot be used: users look offline",
     description:
-      "The registry does not answer. All messages are being written to pending_deliveries; none is lost, all are late.",
+      "The registry does not answer, or refuses writes. Messages are being written to pending_deliveries; none is lost, all are late.",
   },
 };

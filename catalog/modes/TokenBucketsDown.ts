@@ -46,8 +46,9 @@ export const TokenBucketsDown: DegradationMode = {
           conclusion: "The process hangs. Look at its slow log and CPU before restarting it.",
         },
         {
-          observed: "state “ok”, buckets empty or missing",
-          conclusion: "The server is back without its data: run redisops recover token-buckets.",
+          observed: "state “ok”, an account stays near 0 tokens between two calls although little is sent",
+          conclusion:
+            "The bucket came back from a snapshot, or with a clock that had run ahead, and does not refill: run redisops recover token-buckets.",
         },
       ],
     },
@@ -55,8 +56,10 @@ export const TokenBucketsDown: DegradationMode = {
   remedy: {
     kind: "command",
     command: "redisops recover token-buckets",
+    first:
+      "Start or fail over the buckets’ Redis. A bucket that is missing counts as full; if one came back drained and does not refill, redisops recover token-buckets fills it.",
     proof:
-      'redisops_role_up{role="token_bucket"} is 1 and redisops_token_bucket_tokens is near redisops_token_bucket_capacity.',
+      'redisops_role_up{role="token_bucket"} is 1 again and redisops_token_bucket_tokens rises towards redisops_token_bucket_capacity when little is sent.',
     within: "one scrape after the run ends",
     rollback:
       "None is needed: buckets refill to the same level by themselves within capacity divided by refill rate.",

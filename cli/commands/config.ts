@@ -1,32 +1,12 @@
 import type { CommandModule } from "yargs";
-import type { UnresolvedSecret } from "../../core/config/effective.ts";
 import { exitCodes } from "../../core/error-codes.ts";
-import { RedisopsError } from "../../core/errors.ts";
 import { type CommonOptions, commonOptions } from "../options.ts";
 import { print, printJson } from "../output.ts";
 
-/** SECRET_UNRESOLVED, for all secrets at once. */
-class UnresolvedSecretsError extends RedisopsError {
-  readonly problems: readonly { readonly path: string; readonly message: string }[];
-
-  constructor(file: string, unresolved: readonly UnresolvedSecret[]) {
-    const problems = unresolved.map(({ path, error }) => ({ path, message: error.message }));
-    const count = problems.length === 1 ? "1 secret" : `${problems.length} secrets`;
-    const lines = problems.map(({ path, message }) => `  ${path}: ${message}`);
-    super("SECRET_UNRESOLVED", `${file} refers to ${count} that cannot be read:\n${lines.join("\n")}`);
-    this.problems = problems;
-  }
-
-  override toJSON() {
-    return { ...super.toJSON(), problems: this.problems };
-  }
-}
-
 async function check(options: CommonOptions): Promise<number> {
   const { loadConfig } = await import("../../core/config/load.ts");
-  const { unresolvedSecrets } = await import("../../core/config/effective.ts");
-  const unresolved = unresolvedSecrets(loadConfig(options.config));
-  if (unresolved.length > 0) throw new UnresolvedSecretsError(options.config, unresolved);
+  const { requireSecrets } = await import("../../core/config/effective.ts");
+  requireSecrets(loadConfig(options.config), options.config);
   if (options.json) printJson({ valid: true });
   else print(`${options.config} is valid, and all its secrets can be read.`);
   return exitCodes.done;

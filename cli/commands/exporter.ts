@@ -3,13 +3,17 @@ import { exitCodes } from "../../core/error-codes.ts";
 import { type CommonOptions, commonOptions } from "../options.ts";
 
 async function run(options: Pick<CommonOptions, "config">): Promise<number> {
-  const [{ loadConfig }, { Probes }, { exporterServer, listen }, { pino }] = await Promise.all([
-    import("../../core/config/load.ts"),
-    import("../../exporters/probes.ts"),
-    import("../../exporters/server.ts"),
-    import("pino"),
-  ]);
+  const [{ loadConfig }, { requireSecrets }, { Probes }, { exporterServer, listen }, { pino }] =
+    await Promise.all([
+      import("../../core/config/load.ts"),
+      import("../../core/config/effective.ts"),
+      import("../../exporters/probes.ts"),
+      import("../../exporters/server.ts"),
+      import("pino"),
+    ]);
   const config = loadConfig(options.config);
+  // Its own missing secret must not look like a server that is down: better not to start at all.
+  requireSecrets(config, options.config);
   const logger = pino({ name: "redisops" }, pino.destination(2));
   const server = exporterServer(new Probes(config), logger);
   const stopped = new Promise<void>((resolve) => {

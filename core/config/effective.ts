@@ -1,4 +1,4 @@
-import { type RedisopsError, toRedisopsError } from "../errors.ts";
+import { RedisopsError, toRedisopsError } from "../errors.ts";
 import type { Config } from "./schema.ts";
 import { Secret } from "./secret.ts";
 
@@ -27,4 +27,27 @@ export function unresolvedSecrets(config: Config): UnresolvedSecret[] {
       return [{ path, error: toRedisopsError(error) }];
     }
   });
+}
+
+/** SECRET_UNRESOLVED, for all secrets at once. */
+class UnresolvedSecretsError extends RedisopsError {
+  readonly problems: readonly { readonly path: string; readonly message: string }[];
+
+  constructor(file: string, unresolved: readonly UnresolvedSecret[]) {
+    const problems = unresolved.map(({ path, error }) => ({ path, message: error.message }));
+    const count = problems.length === 1 ? "1 secret" : `${problems.length} secrets`;
+    const lines = problems.map(({ path, message }) => `  ${path}: ${message}`);
+    super("SECRET_UNRESOLVED", `${file} refers to ${count} that cannot be read:\n${lines.join("\n")}`);
+    this.problems = problems;
+  }
+
+  override toJSON() {
+    return { ...super.toJSON(), problems: this.problems };
+  }
+}
+
+/** Throws SECRET_UNRESOLVED with the path of every secret that cannot be read now. */
+export function requireSecrets(config: Config, file: string): void {
+  const unresolved = unresolvedSecrets(config);
+  if (unresolved.length > 0) throw new UnresolvedSecretsError(file, unresolved);
 }

@@ -26,7 +26,7 @@ const pendingDeliveries = z
 /** The durable store behind the fallbacks. */
 export const postgresSection = z
   .strictObject({
-    address: address().describe("host:port of Postgres or PgBouncer."),
+    address: address().describe("host:port of Postgres itself; PgBouncer refuses the statement timeouts."),
     database: z.string().min(1).describe("Database name."),
     user: z.string().min(1).describe("User name; docs/security.md lists the grants it needs."),
     ...access,

@@ -93,17 +93,32 @@ export class BitmapFilter implements Filter {
 
   /** The layout of the live filter; the configured one where the filter does not say (a new or lost one). */
   async layout(): Promise<BitmapLayout> {
-    const meta = await this.#client.hgetall(bitmapKeys.meta(this.#key)).catch((error: unknown) => {
-      throw filterError(error, this.#target);
-    });
+    const meta = await this.#meta();
     return Object.keys(meta).length === 0 ? this.#configured : layoutFromMeta(meta, this.#target, this.#key);
   }
 
+  /**
+   * Whether no shard is longer than its layout says. Shorter ones are whole: SETBIT and BITFIELD lengthen a string as
+   * they need. A longer one was written to with another layout.
+   */
+  async fits(): Promise<boolean> {
+    const layout = await this.layout();
+    return (await this.#lengths(layout)).every((length) => length <= bytesPerShard(layout));
+  }
+
+  /** Throws FILTER_WRONG_TYPE where a string is longer than a shard and no meta hash says that it is one. */
   async state(): Promise<FilterState> {
     const layout = await this.layout();
-    const lengths = await this.#run(
-      Array.from({ length: layout.shards }, (_, shard) => ["strlen", bitmapKeys.shard(this.#key, shard)]),
-    );
+    const lengths = await this.#lengths(layout);
+    const longer = lengths.findIndex((length) => length > bytesPerShard(layout));
+    if (longer >= 0 && Object.keys(await this.#meta()).length === 0) {
+      const bytes = (value = 0) => `${value.toLocaleString("en-US")} bytes`;
+      throw new RedisopsError(
+        "FILTER_WRONG_TYPE",
+        `${this.#target}: ${bitmapKeys.shard(this.#key, longer)} has ${bytes(lengths[longer])}, where a shard of the filter has ${bytes(bytesPerShard(layout))}, and no ${bitmapKeys.meta(this.#key)} describes it`,
+        { target: this.#target },
+      );
+    }
     const sizeBytes = lengths.reduce((sum, length) => sum + length, 0);
     const { fillRatio, standardError } = await this.#fill(layout, sizeBytes > 0);
     return {
@@ -165,6 +180,19 @@ export class BitmapFilter implements Filter {
     return groups;
   }
 
+  /** What the filter says about itself; nothing where it is new, or lost its meta hash. */
+  async #meta(): Promise<Readonly<Record<string, string>>> {
+    return this.#client.hgetall(bitmapKeys.meta(this.#key)).catch((error: unknown) => {
+      throw filterError(error, this.#target);
+    });
+  }
+
+  async #lengths(layout: BitmapLayout): Promise<number[]> {
+    return this.#run(
+      Array.from({ length: layout.shards }, (_, shard) => ["strlen", bitmapKeys.shard(this.#key, shard)]),
+    );
+  }
+
   /** Share of set bits: counted in small filters, estimated from random windows in large ones. */
   async #fill(layout: BitmapLayout, exists: boolean): Promise<{ fillRatio: number; standardError: number }> {
     if (!exists) return { fillRatio: 0, standardError: 0 };
@@ -172,7 +200,12 @@ export class BitmapFilter implements Filter {
     const totalBytes = shardBytes * layout.shards;
     if (totalBytes <= fullCountBytes) {
       const counts = await this.#run(
-        Array.from({ length: layout.shards }, (_, shard) => ["bitcount", bitmapKeys.shard(this.#key, shard)]),
+        Array.from({ length: layout.shards }, (_, shard) => [
+          "bitcount",
+          bitmapKeys.shard(this.#key, shard),
+          0,
+          shardBytes - 1,
+        ]),
       );
       return {
         fillRatio: counts.reduce((sum, count) => sum + count, 0) / (totalBytes * 8),

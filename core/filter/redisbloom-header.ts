@@ -15,8 +15,9 @@ const prefixBytes = 20;
 const linkBytes = 53;
 
 /**
- * Reads the header that `BF.SCANDUMP key 0` returns: little-endian and packed, `u64 size, u32 nfilters, u32 options,
- * u32 growth`, then for each link `u64 bytes, u64 bits, u64 size, f64 error, f64 bpe, u32 hashes, u64 entries, u8 n2`.
+ * Reads the header that `BF.SCANDUMP key 0` returns. All numbers are little-endian, without padding. 20 bytes come first
+ * (ids in all, number of links, flags, growth factor); each link then has 53: its bytes, bits and ids, its error and bits
+ * per entry as doubles, its hashes, its capacity, and a last byte that is always 0.
  *
  * @throws RangeError where the length does not fit the number of links
  */

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import pg from "pg";
 import { splitAddress } from "../config/fields.ts";
 import type { PostgresConfig } from "../config/postgres-section.ts";
+import { readTlsFiles } from "../config/tls-files.ts";
 import { withDeadline } from "../deadline.ts";
 import { RedisopsError } from "../errors.ts";
 import { postgresError } from "./postgres-error.ts";
@@ -47,9 +47,7 @@ export async function connectPostgres(
       config.tls === undefined
         ? false
         : {
-            ...(config.tls.ca_file === undefined ? {} : { ca: readFileSync(config.tls.ca_file) }),
-            ...(config.tls.cert_file === undefined ? {} : { cert: readFileSync(config.tls.cert_file) }),
-            ...(config.tls.key_file === undefined ? {} : { key: readFileSync(config.tls.key_file) }),
+            ...readTlsFiles(config.tls, target),
             ...(config.tls.server_name === undefined ? {} : { servername: config.tls.server_name }),
           },
     application_name: "redisops",

@@ -18,6 +18,7 @@ function verdict(error: unknown): { code: ErrorCodeName; errorClass: ErrorClass 
   if (/^28/.test(code) || code === "42501" || /password must be a string|SASL/.test(message)) {
     return { code: "POSTGRES_AUTH", errorClass: "auth" };
   }
+  if (code === "53300") return { code: "POSTGRES_CONNECTIONS_EXHAUSTED", errorClass: "exhausted" };
   if (code === "57P03") return { code: "POSTGRES_LOST", errorClass: "loading" };
   if (code === "42P01" || code === "42703" || code === "3F000") {
     return { code: "POSTGRES_RELATION_MISSING", errorClass: "other" };

@@ -1,27 +1,31 @@
 import type { Client } from "pg";
 import { quoteName } from "./connect.ts";
 
-/** Rows to draw from a table, spread evenly over a span of time. */
+/** Rows to draw from a table or view at random moments of a span of time. */
 export interface TimeSample {
   readonly table: string;
   /** Column whose values are returned, as text. */
   readonly column: string;
   readonly timeColumn: string;
   /** Only rows younger than this, in seconds; all when left out. */
-  readonly maxAgeSeconds?: number;
+  readonly maxAgeSeconds?: number | undefined;
   /** Only rows older than this, in seconds. */
   readonly minAgeSeconds: number;
+  /** Most rows that are drawn. */
   readonly count: number;
 }
 
 /**
- * Draws up to `count` values at random moments of the span. With an index on the time column each costs one index
- * look-up, whatever the table's size; a row may be drawn twice.
+ * Draws the values of up to `count` distinct rows: those that come next after random moments of the span. That is even
+ * over time and not over rows: a row after a quiet gap is all but certain to be drawn, yet counts once. Rows are told
+ * apart by value and time, and of those that share a time the same one is drawn again and again. Twice as many moments
+ * as rows are tried, because several meet the same row; with an index on the time column each costs one look-up,
+ * whatever the table's size.
  */
 export async function sampleByTime(client: Client, sample: TimeSample): Promise<string[]> {
   const table = quoteName(sample.table);
   const time = quoteName(sample.timeColumn);
-  const { rows } = await client.query<{ value: string | null }>(
+  const { rows } = await client.query<{ value: string }>(
     `WITH bounds AS MATERIALIZED (
        SELECT CASE WHEN $1::float8 IS NULL THEN min(${time})
                    ELSE greatest(min(${time}), now() - make_interval(secs => $1::float8)) END AS earliest,
@@ -29,16 +33,18 @@ export async function sampleByTime(client: Client, sample: TimeSample): Promise<
        FROM ${table}
      ), moments AS MATERIALIZED (
        SELECT earliest + random() * (latest - earliest) AS moment, latest
-       FROM bounds, generate_series(1, $3::int)
+       FROM bounds, generate_series(1, 2 * $3::int)
        WHERE earliest <= latest
+     ), drawn AS (
+       SELECT DISTINCT next.value, next.time
+       FROM moments CROSS JOIN LATERAL (
+         SELECT ${quoteName(sample.column)}::text AS value, ${time} AS time FROM ${table}
+         WHERE ${time} >= moments.moment AND ${time} <= moments.latest
+         ORDER BY ${time} LIMIT 1
+       ) AS next
      )
-     SELECT drawn.value
-     FROM moments CROSS JOIN LATERAL (
-       SELECT ${quoteName(sample.column)}::text AS value FROM ${table}
-       WHERE ${time} >= moments.moment AND ${time} <= moments.latest
-       ORDER BY ${time} LIMIT 1
-     ) AS drawn`,
+     SELECT value FROM drawn WHERE value IS NOT NULL ORDER BY random() LIMIT $3::int`,
     [sample.maxAgeSeconds ?? null, sample.minAgeSeconds, sample.count],
   );
-  return rows.flatMap(({ value }) => (value === null ? [] : [value]));
+  return rows.map(({ value }) => value);
 }

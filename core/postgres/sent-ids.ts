@@ -50,14 +50,17 @@ export async function countRows(client: Client, query: string, budget: number): 
   return { ids: rows[0]?.["QUERY PLAN"][0]?.Plan["Plan Rows"] ?? 0, exact: false };
 }
 
-/** Draws ids that are known to have been sent within the window and longer ago than `minAgeSeconds`, spread evenly. */
+/**
+ * Draws up to `count` distinct ids that are known to have been sent within the window and longer ago than
+ * `minAgeSeconds`, at random moments; see {@link sampleByTime}.
+ */
 export async function sampleSentIds(
   client: Client,
   source: SentNotificationsConfig,
   count: number,
   minAgeSeconds = settleSeconds,
 ): Promise<string[]> {
-  return sampleByTime(client, {
+  const ids = await sampleByTime(client, {
     table: source.table,
     column: source.id_column,
     timeColumn: source.sent_at_column,
@@ -65,4 +68,5 @@ export async function sampleSentIds(
     minAgeSeconds,
     count,
   });
+  return [...new Set(ids)];
 }

@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import type { RedisConnectionConfig } from "../config/redis-section.ts";
-import { messageOf, RedisopsError } from "../errors.ts";
+import { readTlsFiles } from "../config/tls-files.ts";
 
 /** How long a connection may take, and each command on it. */
 export interface RedisTimeouts {
@@ -12,26 +11,7 @@ export interface RedisTimeouts {
 
 function tlsOptions(config: RedisConnectionConfig, target: string) {
   if (config.tls === undefined) return {};
-  const read = (path: string | undefined) => {
-    if (path === undefined) return undefined;
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      throw new RedisopsError(
-        "SECRET_UNRESOLVED",
-        `Cannot read the TLS file ${path} for ${target}: ${messageOf(error)}`,
-        { target },
-      );
-    }
-  };
-  return {
-    tls: {
-      ca: read(config.tls.ca_file),
-      cert: read(config.tls.cert_file),
-      key: read(config.tls.key_file),
-      servername: config.tls.server_name,
-    },
-  };
+  return { tls: { ...readTlsFiles(config.tls, target), servername: config.tls.server_name } };
 }
 
 /** Options of a client that connects once, when it is told to, and never again. */

@@ -2,7 +2,10 @@ import type { ErrorClass } from "../../catalog/error-class.ts";
 import type { ErrorCodeName } from "../error-codes.ts";
 import { messageOf, RedisopsError } from "../errors.ts";
 
-const codeOfClass: Readonly<Record<ErrorClass, ErrorCodeName>> = {
+/** How Redis can fail. */
+type RedisErrorClass = Exclude<ErrorClass, "exhausted">;
+
+const codeOfClass: Readonly<Record<RedisErrorClass, ErrorCodeName>> = {
   refused: "REDIS_REFUSED",
   timeout: "REDIS_TIMEOUT",
   unreachable: "REDIS_UNREACHABLE",
@@ -10,6 +13,7 @@ const codeOfClass: Readonly<Record<ErrorClass, ErrorCodeName>> = {
   loading: "REDIS_LOADING",
   readonly: "REDIS_READONLY",
   out_of_memory: "REDIS_OUT_OF_MEMORY",
+  write_refused: "REDIS_WRITE_REFUSED",
   cluster_down: "REDIS_CLUSTER_DOWN",
   other: "REDIS_ERROR",
 };
@@ -17,11 +21,12 @@ const codeOfClass: Readonly<Record<ErrorClass, ErrorCodeName>> = {
 /** What TLS says when the server's certificate is not the one that was expected, or it speaks no TLS. */
 const tlsFailure = /certificate|SSL routines|EPROTO|ERR_TLS/i;
 
-const classOfReply: readonly (readonly [RegExp, ErrorClass])[] = [
+const classOfReply: readonly (readonly [RegExp, RedisErrorClass])[] = [
   [/^(?:NOAUTH|WRONGPASS|NOPERM)\b|invalid (?:username-)?password|AUTH <password> called/i, "auth"],
   [/^LOADING\b/, "loading"],
   [/^READONLY\b/, "readonly"],
   [/^OOM\b/, "out_of_memory"],
+  [/^(?:MISCONF|NOREPLICAS)\b/, "write_refused"],
   [/^(?:CLUSTERDOWN|MASTERDOWN)\b/, "cluster_down"],
   [/ECONNREFUSED/, "refused"],
   [/ETIMEDOUT|timed out|^timeout$/i, "timeout"],
@@ -33,7 +38,7 @@ const classOfReply: readonly (readonly [RegExp, ErrorClass])[] = [
 ];
 
 interface Verdict {
-  readonly errorClass: ErrorClass;
+  readonly errorClass: RedisErrorClass;
   /** The message that says so. */
   readonly message: string;
 }
@@ -69,13 +74,13 @@ function verdictOf(error: unknown): Verdict {
 }
 
 /** In which way Redis failed. */
-export function redisErrorClass(error: unknown): ErrorClass {
+export function redisErrorClass(error: unknown): RedisErrorClass {
   if (!(error instanceof RedisopsError)) return verdictOf(error).errorClass;
   const known = Object.entries(codeOfClass).find(([, code]) => code === error.code);
-  return known === undefined ? "other" : (known[0] as ErrorClass);
+  return known === undefined ? "other" : (known[0] as RedisErrorClass);
 }
 
-const sentences: Readonly<Record<ErrorClass, string>> = {
+const sentences: Readonly<Record<RedisErrorClass, string>> = {
   refused: "refused the connection",
   timeout: "did not answer before the deadline",
   unreachable: "cannot be reached",
@@ -83,12 +88,13 @@ const sentences: Readonly<Record<ErrorClass, string>> = {
   loading: "is still loading its data set",
   readonly: "is a read-only replica",
   out_of_memory: "refuses writes at its memory limit",
+  write_refused: "refuses writes",
   cluster_down: "does not serve the slot",
   other: "answered with an error",
 };
 
 /** Classes whose sentence leaves open what exactly happened. */
-const detailed: readonly ErrorClass[] = ["unreachable", "auth", "other"];
+const detailed: readonly RedisErrorClass[] = ["unreachable", "auth", "write_refused", "other"];
 
 /** ioredis attaches the command with its arguments, among them passwords and keys, to the server's error replies. */
 function withoutArguments(error: unknown): unknown {

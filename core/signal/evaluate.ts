@@ -61,6 +61,42 @@ function guardHolds(
   return match?.holds ?? false;
 }
 
+/** A signal without its `or`. */
+function ownFindings(
+  signal: ThresholdSignal,
+  samples: readonly Sample[],
+  thresholds: EffectiveThresholds,
+): Map<string, Finding> {
+  const limit = signalLimit(signal, thresholds);
+  const divisors = signal.over === undefined ? undefined : aggregate(samples, signal.over, signal);
+  const findings = new Map<string, Finding>();
+  for (const [key, { labels, value }] of aggregate(samples, signal.measure, signal)) {
+    const divisor = divisors === undefined ? 1 : divisors.get(key)?.value;
+    if (divisor === undefined) continue;
+    const own = divisors === undefined ? value : value / divisor;
+    const holds =
+      compare(own, signal.comparison, limit) &&
+      (signal.and === undefined || guardHolds(signal.and, labels, samples, thresholds));
+    findings.set(key, { labels, value: own, holds });
+  }
+  return findings;
+}
+
+/** Findings by label set. Where both hold, the signal's own value counts, as it does for PromQL's `or`. */
+function findingsOf(
+  signal: ThresholdSignal,
+  samples: readonly Sample[],
+  thresholds: EffectiveThresholds,
+): Map<string, Finding> {
+  const findings = ownFindings(signal, samples, thresholds);
+  if (signal.or === undefined) return findings;
+  for (const [key, other] of findingsOf(signal.or, samples, thresholds)) {
+    const own = findings.get(key);
+    if (own === undefined || (other.holds && !own.holds)) findings.set(key, other);
+  }
+  return findings;
+}
+
 /**
  * Decides a signal on the samples of a single scrape. Counters count from the start of the probing process there, so
  * a ratio of rates becomes the ratio of what was counted so far. Returns undefined where only Prometheus can decide.
@@ -71,17 +107,5 @@ export function evaluateSignal(
   thresholds: EffectiveThresholds,
 ): Finding[] | undefined {
   if (signal.kind === "promql") return undefined;
-  const limit = signalLimit(signal, thresholds);
-  const divisors = signal.over === undefined ? undefined : aggregate(samples, signal.over, signal);
-  const findings: Finding[] = [];
-  for (const [key, { labels, value }] of aggregate(samples, signal.measure, signal)) {
-    const divisor = divisors === undefined ? 1 : divisors.get(key)?.value;
-    if (divisor === undefined) continue;
-    const own = divisors === undefined ? value : value / divisor;
-    const holds =
-      compare(own, signal.comparison, limit) &&
-      (signal.and === undefined || guardHolds(signal.and, labels, samples, thresholds));
-    findings.push({ labels, value: own, holds });
-  }
-  return findings;
+  return [...findingsOf(signal, samples, thresholds).values()];
 }

@@ -33,7 +33,10 @@ export function signalLimit(signal: ThresholdSignal, thresholds: EffectiveThresh
 /** PromQL of a signal: returns a series for each label set for which the mode holds. */
 export function signalPromql(signal: Signal, thresholds: EffectiveThresholds): string {
   if (signal.kind === "promql") return signal.expression;
-  const own = `${signalValuePromql(signal, thresholds)} ${signal.comparison} ${signalLimit(signal, thresholds)}`;
-  if (signal.and === undefined) return own;
-  return `(${own}) and on (${signal.and.by.join(", ")}) (${signalPromql(signal.and, thresholds)})`;
+  const compared = `${signalValuePromql(signal, thresholds)} ${signal.comparison} ${signalLimit(signal, thresholds)}`;
+  const own =
+    signal.and === undefined
+      ? compared
+      : `(${compared}) and on (${signal.and.by.join(", ")}) (${signalPromql(signal.and, thresholds)})`;
+  return signal.or === undefined ? own : `(${own}) or (${signalPromql(signal.or, thresholds)})`;
 }

@@ -3,11 +3,34 @@ import { BloomCold } from "../../catalog/modes/BloomCold.ts";
 import { BloomSaturated } from "../../catalog/modes/BloomSaturated.ts";
 import { roleTitles } from "../../catalog/roles.ts";
 import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts";
+import { colors } from "../colors.ts";
 import { drawSignal, percent } from "../drawn-signal.ts";
 import type { DataPanel, RowSpec } from "../panel.ts";
 import { maxBy } from "../series.ts";
 
 const notRead = "No data: the filter’s server did not answer, or roles.dedup is not configured.";
+
+const readable: DataPanel = {
+  id: "bloom-readable",
+  kind: "state-timeline",
+  title: "Filter that can be used",
+  meaning:
+    "Whether the filter’s own commands answered. A server can be up without a usable filter: the module is missing, the key holds something else, or the ACL forbids the commands. Then every notification is sent unchecked.",
+  normal: "usable, without a gap.",
+  width: 24,
+  height: 4,
+  unit: NoUnit,
+  queries: [{ expression: maxBy(["role"], "redisops_bloom_readable"), legend: "{{role}}" }],
+  states: [
+    { value: 0, text: "unusable", color: colors.page },
+    { value: 1, text: "usable", color: colors.healthy },
+  ],
+  thresholds: [
+    { from: undefined, color: colors.page },
+    { from: 1, color: colors.healthy },
+  ],
+  empty: "No data: no exporter was scraped, or roles.dedup is not configured.",
+};
 
 function judgedPanels(thresholds: ThresholdOverrides): DataPanel[] {
   const cold = drawSignal(BloomCold, thresholds);
@@ -118,5 +141,9 @@ const shapePanels: readonly DataPanel[] = [
 
 /** Whether the filter knows what was sent, takes new for old, and has the right size. */
 export function dedupRow(thresholds: ThresholdOverrides): RowSpec {
-  return { id: "dedup", title: roleTitles.dedup, panels: [...judgedPanels(thresholds), ...shapePanels] };
+  return {
+    id: "dedup",
+    title: roleTitles.dedup,
+    panels: [readable, ...judgedPanels(thresholds), ...shapePanels],
+  };
 }

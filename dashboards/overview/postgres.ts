@@ -19,7 +19,7 @@ export function postgresRow(thresholds: ThresholdOverrides): RowSpec {
         id: "postgres-used",
         kind: "timeseries",
         title: "Connections in use",
-        meaning: `Share of the connections open to ordinary users that is taken. Every fallback from Redis ends here: at 100 % they all stop. The alert fires above ${percent(saturated.limit)}.`,
+        meaning: `Share of the connections open to ordinary users that is taken. Every fallback from Redis ends here: at 100 % they all stop. The alert fires above ${percent(saturated.limit)}. Where nothing is left for the exporter either, it cannot count, and “exporter kept out” stands at 100 %.`,
         normal: "under 60 % at peak.",
         width: 12,
         height: 8,
@@ -27,7 +27,13 @@ export function postgresRow(thresholds: ThresholdOverrides): RowSpec {
         min: 0,
         max: 1,
         thresholds: saturated.steps,
-        queries: [{ expression: saturated.expression, legend: "in use" }],
+        queries: [
+          { expression: saturated.expression, legend: "in use" },
+          {
+            expression: maxBy(["role"], "redisops_postgres_connections_refused"),
+            legend: "exporter kept out",
+          },
+        ],
         empty: notAnswering,
       },
       {

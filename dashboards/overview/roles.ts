@@ -20,7 +20,7 @@ export function rolesRow(thresholds: ThresholdOverrides): RowSpec {
         kind: "state-timeline",
         title: "Roles that answer",
         meaning:
-          "Whether each role’s server answered a real command before the probe’s deadline. A gap means that nobody asked: look at “Exporters” below.",
+          "Whether each role’s server accepted a real command, on Redis a write, before the probe’s deadline. A gap means that nobody asked: look at “Exporters” below.",
         normal: "every role up, without a gap.",
         width: 8,
         height: 8,
@@ -38,7 +38,7 @@ export function rolesRow(thresholds: ThresholdOverrides): RowSpec {
         kind: "state-timeline",
         title: "How roles failed",
         meaning:
-          "One row for each way in which a role failed during the time range. Refused: the process is not running. Timeout: it hangs, or packets are dropped. Loading: it reads its data set and comes back by itself. Auth: credentials or permissions were changed.",
+          "One row for each way in which a role failed during the time range. Refused: the process is not running. Timeout: it hangs, or packets are dropped. Loading: it reads its data set and comes back by itself. Auth: credentials or permissions were changed. Readonly, out of memory, write refused: it answers reads and takes no writes. Exhausted: Postgres has no connection left.",
         normal: "no rows.",
         width: 8,
         height: 8,

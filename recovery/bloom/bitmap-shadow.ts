@@ -1,12 +1,19 @@
 import type { ChainableCommander } from "ioredis";
-import { RedisopsError } from "../../core/errors.ts";
+import { RedisopsError, toRedisopsError } from "../../core/errors.ts";
 import { BitmapBuilder } from "../../core/filter/bitmap-builder.ts";
 import { BitmapFilter, bitmapKeys, configuredLayout, layoutToMeta } from "../../core/filter/bitmap-filter.ts";
 import { bytesPerShard } from "../../core/filter/bitmap-layout.ts";
 import { singleServer } from "../../core/filter/open-filter.ts";
 import { pushBitmap } from "../../core/filter/push-bitmap.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
-import { type CopyIds, type ShadowFilter, type ShadowOptions, shadowLifetime } from "./shadow-filter.ts";
+import {
+  type CopyIds,
+  type ShadowFilter,
+  type ShadowOptions,
+  shadowLifetime,
+  shadowLost,
+  swapFailed,
+} from "./shadow-filter.ts";
 
 /** Milliseconds between two commands while the ids are read: servers and firewalls close connections that are idle. */
 const keepAliveInterval = 5_000;
@@ -61,14 +68,10 @@ export class BitmapShadow implements ShadowFilter {
    * whole for its ids, and the server is held up for one shard at a time. Otherwise all shards and the layout change
    * in one transaction, without a merge.
    */
-  async swap(): Promise<void> {
-    const { connection, config, key } = this.#options;
-    const client = singleServer(connection);
+  async swap(merge: boolean): Promise<void> {
+    const { config, key } = this.#options;
     const live = config.filter.key;
-    const former = await this.#live.layout();
-    const { shards, hashes, bitsPerShard } = this.#layout;
-    const mergeable =
-      former.shards === shards && former.hashes === hashes && former.bitsPerShard === bitsPerShard;
+    const shards = Array.from({ length: this.#layout.shards }, (_, shard) => shard);
     const move = (transaction: ChainableCommander, shard: number) =>
       transaction
         .persist(bitmapKeys.shard(key, shard))
@@ -76,19 +79,27 @@ export class BitmapShadow implements ShadowFilter {
     const describe = (transaction: ChainableCommander) =>
       transaction.hset(bitmapKeys.meta(live), layoutToMeta(this.#layout));
 
-    if (mergeable) {
-      for (let shard = 0; shard < shards; shard += 1) {
-        const [own, other] = [bitmapKeys.shard(key, shard), bitmapKeys.shard(live, shard)];
-        await this.#commit(move(client.multi().bitop("OR", own, own, other), shard));
-      }
-      await this.#commit(describe(client.multi()));
+    if (!merge) {
+      const former = await this.#live.layout();
+      await this.#commit(shards, (transaction) => {
+        for (const shard of shards) move(transaction, shard);
+        for (let shard = shards.length; shard < former.shards; shard += 1) {
+          transaction.unlink(bitmapKeys.shard(live, shard));
+        }
+        describe(transaction);
+      });
       return;
     }
-    const transaction = client.multi();
-    for (let shard = 0; shard < shards; shard += 1) move(transaction, shard);
-    for (let shard = shards; shard < former.shards; shard += 1)
-      transaction.unlink(bitmapKeys.shard(live, shard));
-    await this.#commit(describe(transaction));
+    for (const shard of shards) {
+      const [own, other] = [bitmapKeys.shard(key, shard), bitmapKeys.shard(live, shard)];
+      // Each time all that are left: what was lost must show before the first of them is in place.
+      await this.#commit(shards.slice(shard), (transaction) => {
+        move(transaction.bitop("OR", own, own, other), shard);
+        if (shard === shards.length - 1) describe(transaction);
+      }).catch((error: unknown) => {
+        throw shard === 0 ? error : inPart(error, shard, shards.length);
+      });
+    }
   }
 
   async discard(): Promise<void> {
@@ -97,13 +108,44 @@ export class BitmapShadow implements ShadowFilter {
     await singleServer(connection).unlink(...keys);
   }
 
-  async #commit(transaction: ChainableCommander): Promise<void> {
-    const { target } = this.#options.connection;
-    const replies = await transaction.exec().catch((error: unknown) => {
+  /** Runs a transaction if the named shards of the shadow are whole; nobody may change them or the live layout meanwhile. */
+  async #commit(needed: readonly number[], build: (transaction: ChainableCommander) => void): Promise<void> {
+    const { connection, config, key } = this.#options;
+    const { target } = connection;
+    const client = singleServer(connection);
+    const keys = needed.map((shard) => bitmapKeys.shard(key, shard));
+    try {
+      await client.watch(...keys, bitmapKeys.meta(config.filter.key));
+      for (const own of keys) {
+        // One that was lost and came back with an added id has no time to live.
+        const whole = (await client.strlen(own)) === bytesPerShard(this.#layout);
+        if (!whole || (await client.pttl(own)) < 0) throw shadowLost(target, own);
+      }
+    } catch (error) {
       throw redisError(error, target);
+    }
+    const transaction = client.multi();
+    build(transaction);
+    const replies = await transaction.exec().catch((error: unknown) => {
+      throw swapFailed(error, target);
     });
     const failed = replies?.find(([error]) => error !== null)?.[0];
     if (failed) throw redisError(failed, target);
-    if (replies === null) throw new RedisopsError("REDIS_ERROR", `${target} refused the swap`, { target });
+    if (replies !== null) return;
+    throw new RedisopsError(
+      "REDIS_ERROR",
+      `${target}: the shadow or the live filter’s layout changed at the moment of the swap; the live filter is as it was`,
+      { target, next: "Run the command again." },
+    );
   }
+}
+
+/** An error after some shards were merged and swapped; each of them is whole. */
+function inPart(error: unknown, done: number, shards: number): RedisopsError {
+  const { code, message, target } = toRedisopsError(error);
+  return new RedisopsError(
+    code,
+    `${done} of ${shards} shards of the new filter are in place, merged with the live ones, but: ${message}`,
+    { target, next: "Run the command again: adding an id twice changes nothing.", cause: error },
+  );
 }

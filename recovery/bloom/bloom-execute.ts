@@ -12,8 +12,9 @@ import type { Plan, RecoveryContext, Run } from "../recovery.ts";
 import { BitmapShadow } from "./bitmap-shadow.ts";
 import { type BloomConfig, type BloomDetails, bloomConfig, timeouts } from "./bloom-plan.ts";
 import { ask, moments } from "./bloom-source.ts";
+import { mergesLive } from "./merges-live.ts";
 import { RedisBloomShadow } from "./redisbloom-shadow.ts";
-import type { CopyIds } from "./shadow-filter.ts";
+import { afterSwap, type CopyIds } from "./shadow-filter.ts";
 
 /** Ids per round trip of the catch-up. */
 const catchUpBatch = 500;
@@ -94,6 +95,9 @@ async function requireComplete(
   throw new RedisopsError(
     "VERIFICATION_FAILED",
     `The new filter lacks ${absent} of ${ids.length} sampled known-sent ids; it was not put in place`,
+    {
+      next: "Run the command again. If it fails again, look for what removes or changes shadow keys, and for rows that turn up in Postgres long after their sent_at.",
+    },
   );
 }
 
@@ -125,6 +129,9 @@ export async function executeBloom(
   const key = `${dedup.filter.key}:shadow:${run.id}`;
   const options = { connection, config: dedup, key, context };
   const shadow = dedup.filter.engine === "bitmap" ? new BitmapShadow(options) : new RedisBloomShadow(options);
+  const live = openFilter(connection, dedup.filter);
+  // The live filter may have been lost, filled or replaced since the plan was made.
+  const decide = async () => (await mergesLive(live, await live.state(), dedup.filter)) === "merged";
   try {
     const readBegan = performance.now();
     const { from, recent } = await ask(database, (client) => moments(client, source));
@@ -137,19 +144,24 @@ export async function executeBloom(
         shadow.fill(within(dedup.filter.capacity, connection.target, all), plan.items),
       );
       await run.step("check", () => requireComplete(database, config, readBegan, shadow.filter));
-      if (!plan.details.mergesLive) {
+      let merge = plan.details.mergesLive && (await decide());
+      if (!merge) {
         await run.step("catch up", () => catchUp(reader, missedQuery, shadow.filter, signal));
+        merge = await decide();
       }
-      await run.step("swap", () => shadow.swap());
+      await run.step("swap", () => shadow.swap(merge));
     } catch (error) {
       await withDeadline(shadow.discard(), discardDeadline, () => new Error("timed out")).catch(
         () => undefined,
       );
       throw error;
     }
-    const live = openFilter(connection, dedup.filter);
     // The new filter is live: to stop before it has everything would be no safe point.
-    await run.finish("catch up live", () => catchUp(reader, missedQuery, live));
+    await run
+      .finish("catch up live", () => catchUp(reader, missedQuery, live))
+      .catch((error: unknown) => {
+        throw afterSwap(error);
+      });
   } finally {
     connection.close();
     await Promise.all([reader.close(), database.close()]);

@@ -3,16 +3,17 @@ import type { PostgresConfig, SentNotificationsConfig } from "../../core/config/
 import type { DedupConfig } from "../../core/config/redis-section.ts";
 import type { Config } from "../../core/config/schema.ts";
 import { RedisopsError } from "../../core/errors.ts";
-import { BitmapFilter, configuredLayout } from "../../core/filter/bitmap-filter.ts";
-import { type BitmapLayout, bytesPerShard } from "../../core/filter/bitmap-layout.ts";
+import { configuredLayout } from "../../core/filter/bitmap-filter.ts";
+import { bytesPerShard } from "../../core/filter/bitmap-layout.ts";
 import type { FilterState } from "../../core/filter/filter.ts";
 import { openFilter, singleServer } from "../../core/filter/open-filter.ts";
-import { connectPostgres } from "../../core/postgres/connect.ts";
+import { connectPostgres, type PostgresConnection } from "../../core/postgres/connect.ts";
 import { countRows, type SourceCount, sampleSentIds, sentIdsQuery } from "../../core/postgres/sent-ids.ts";
 import { connectRedis, describeTarget, type RedisConnection } from "../../core/redis/connect.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
 import type { Fact, Plan, RecoveryContext } from "../recovery.ts";
-import { ask, moments } from "./bloom-source.ts";
+import { ask, moments, newestRow } from "./bloom-source.ts";
+import { type LiveMerge, mergesLive } from "./merges-live.ts";
 
 /**
  * Milliseconds for connecting, for one command, for one of the small Redis commands that the plan needs, and for
@@ -95,18 +96,71 @@ function mebibytes(bytes: number): string {
 const count = (value: number) => Math.round(value).toLocaleString("en-US");
 const percent = (ratio: number) => `${(ratio * 100).toFixed(ratio < 0.1 ? 2 : 1)} %`;
 
-const sameShape = (a: BitmapLayout, b: BitmapLayout) =>
-  a.hashes === b.hashes && a.shards === b.shards && a.bitsPerShard === b.bitsPerShard;
-
 async function liveState(connection: RedisConnection, config: DedupConfig, canaries: readonly string[]) {
   const filter = openFilter(connection, config.filter);
   const state = await filter.state();
   const present = await filter.has(canaries);
-  const mergesLive =
-    filter instanceof BitmapFilter &&
-    state.exists &&
-    sameShape(await filter.layout(), configuredLayout(config.filter));
-  return { state, absent: present.filter((found) => !found).length, mergesLive };
+  const merge = await mergesLive(filter, state, config.filter);
+  return { state, absent: present.filter((found) => !found).length, merge };
+}
+
+/** How the new filter gets in place. */
+const swapStep: Readonly<Record<LiveMerge, string>> = {
+  merged: "swap it in atomically, merged with what the live filter has learned",
+  "other shape": "swap it in atomically, in place of the live filter",
+  saturated: "swap it in atomically, in place of the live filter, not merged with it",
+  "no live filter": "put it in place atomically",
+};
+
+const forgotten = "ids that it knows and Postgres does not are forgotten";
+
+const mergeRisks: Readonly<Record<LiveMerge, readonly string[]>> = {
+  merged: [],
+  "other shape": [`the live filter cannot be merged (other shape or engine): ${forgotten}`],
+  saturated: [`the live filter is saturated and must not be merged: ${forgotten}`],
+  "no live filter": [],
+};
+
+/** What the source leaves uncertain. */
+function sourceRisks({ dedup }: BloomConfig, found: SourceCount, sampled: number): string[] {
+  const { capacity } = dedup.filter;
+  return [
+    ...(!found.exact && found.ids > capacity
+      ? [
+          `the source is estimated to hold more ids than the ${count(capacity)} that the filter is sized for: if it does, the read stops there and the live filter stays as it is`,
+        ]
+      : []),
+    ...(found.ids > 0 && sampled === 0
+      ? ["no id could be sampled (none is older than a minute): the new filter cannot be verified"]
+      : []),
+  ];
+}
+
+/** Why the filter must not be filled, where more ids were counted than it is sized for. An estimate proves nothing. */
+function tooSmall({ dedup }: BloomConfig, found: SourceCount, target: string): RedisopsError | undefined {
+  if (!found.exact || found.ids <= dedup.filter.capacity) return undefined;
+  return new RedisopsError(
+    "FILTER_TOO_SMALL",
+    `${count(found.ids)} ids are to go into a filter sized for ${count(dedup.filter.capacity)}`,
+    {
+      target,
+      next: `Raise roles.dedup.filter.capacity to at least ${count(found.ids * 1.5)}, deploy it to the workers, then rebuild.`,
+    },
+  );
+}
+
+/** Why there must be a mistake, where the window holds nothing although the table has rows. */
+async function outsideWindow(
+  database: PostgresConnection,
+  source: SentNotificationsConfig,
+): Promise<RedisopsError | undefined> {
+  const newest = await ask(database, (client) => newestRow(client, source));
+  if (newest === undefined) return undefined;
+  return new RedisopsError(
+    "FILTER_SOURCE_EMPTY",
+    `${source.table} has rows, but none within the last ${source.window}: the newest ${source.sent_at_column} is ${newest}`,
+    { target: database.target },
+  );
 }
 
 function facts(
@@ -168,18 +222,10 @@ export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDet
     const canaries = await ask(database, (client) => sampleSentIds(client, source, config.canaryIds));
     const live = await liveState(connection, dedup, canaries);
     const bytes = filterBytes(dedup);
-    const tooSmall =
-      sourceCount.ids > dedup.filter.capacity
-        ? new RedisopsError(
-            "FILTER_TOO_SMALL",
-            `${count(sourceCount.ids)} ids are to go into a filter sized for ${count(dedup.filter.capacity)}`,
-            {
-              target,
-              next: `Raise roles.dedup.filter.capacity to at least ${count(sourceCount.ids * 1.5)}, deploy it to the workers, then rebuild.`,
-            },
-          )
-        : undefined;
-    const refusal = tooSmall ?? (await memoryShortage(singleServer(connection), bytes, target));
+    const refusal =
+      (sourceCount.ids === 0 ? await outsideWindow(database, source) : undefined) ??
+      tooSmall(config, sourceCount, target) ??
+      (await memoryShortage(singleServer(connection), bytes, target));
     return {
       target,
       facts: facts(config, {
@@ -192,19 +238,12 @@ export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDet
       steps: [
         `read the ids by COPY and build the new filter ${dedup.filter.engine === "bitmap" ? "in memory, then push it" : "with BF.MADD"} under a shadow key`,
         "look up sampled known-sent ids in the new filter; stop here if one is missing",
-        live.mergesLive
-          ? "swap it in atomically, merged with what the live filter has learned"
-          : live.state.exists
-            ? "swap it in atomically, in place of the live filter"
-            : "put it in place atomically",
+        swapStep[live.merge],
         "add the ids that were sent meanwhile, then verify against known-sent and never-sent ids",
       ],
       risks: [
-        ...(live.state.exists && !live.mergesLive
-          ? [
-              "the live filter cannot be merged (other shape or engine): ids that it knows and Postgres does not are forgotten",
-            ]
-          : []),
+        ...mergeRisks[live.merge],
+        ...sourceRisks(config, sourceCount, canaries.length),
         `until the swap, ${mebibytes(bytes)} of additional memory on the server`,
         "duplicates sent while the filter was away stay sent",
       ],
@@ -215,7 +254,7 @@ export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDet
         engine: dedup.filter.engine,
         ids: sourceCount.ids,
         sizeBytes: bytes,
-        mergesLive: live.mergesLive,
+        mergesLive: live.merge === "merged",
       },
     };
   } finally {

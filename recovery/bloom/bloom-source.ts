@@ -1,7 +1,7 @@
 import type { Client } from "pg";
 import type { SentNotificationsConfig } from "../../core/config/postgres-section.ts";
 import { RedisopsError } from "../../core/errors.ts";
-import type { PostgresConnection } from "../../core/postgres/connect.ts";
+import { type PostgresConnection, quoteName } from "../../core/postgres/connect.ts";
 import { postgresError } from "../../core/postgres/postgres-error.ts";
 import { windowSeconds } from "../../core/postgres/sent-ids.ts";
 
@@ -37,4 +37,17 @@ export async function moments(client: Client, source: SentNotificationsConfig): 
   const row = rows[0];
   if (row === undefined) throw new RedisopsError("POSTGRES_ERROR", "Postgres did not tell the time");
   return row;
+}
+
+/** When the newest row of the table was sent, as text; "null" where no row says, undefined where there is no row. */
+export async function newestRow(
+  client: Client,
+  source: SentNotificationsConfig,
+): Promise<string | undefined> {
+  const table = quoteName(source.table);
+  const { rows } = await client.query<{ newest: string | null; filled: boolean }>(
+    `SELECT (SELECT max(${quoteName(source.sent_at_column)}) FROM ${table})::text AS newest,
+            EXISTS (SELECT 1 FROM ${table}) AS filled`,
+  );
+  return rows[0]?.filled === true ? (rows[0].newest ?? "null") : undefined;
 }

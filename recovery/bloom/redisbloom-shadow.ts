@@ -3,7 +3,14 @@ import { singleServer } from "../../core/filter/open-filter.ts";
 import { RedisBloomFilter, redisBloomBatch } from "../../core/filter/redisbloom-filter.ts";
 import { idText } from "../../core/postgres/copy-tuples.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
-import { type CopyIds, type ShadowFilter, type ShadowOptions, shadowLifetime } from "./shadow-filter.ts";
+import {
+  type CopyIds,
+  type ShadowFilter,
+  type ShadowOptions,
+  shadowLifetime,
+  shadowLost,
+  swapFailed,
+} from "./shadow-filter.ts";
 
 /** Batches sent and not yet answered; more would only queue on the server. */
 const batchesInFlight = 8;
@@ -69,18 +76,28 @@ export class RedisBloomShadow implements ShadowFilter {
     }
   }
 
+  /** RedisBloom has no merge. A shadow that was lost, or came back small with an added id, is noticed here. */
   async swap(): Promise<void> {
     const { connection, config, key } = this.#options;
-    const replies = await singleServer(connection)
+    const { target } = connection;
+    const client = singleServer(connection);
+    try {
+      await client.watch(key);
+      if ((await client.pttl(key)) < 0) throw shadowLost(target, key);
+    } catch (error) {
+      throw redisError(error, target);
+    }
+    const replies = await client
       .multi()
       .persist(key)
       .rename(key, config.filter.key)
       .exec()
       .catch((error: unknown) => {
-        throw redisError(error, connection.target);
+        throw swapFailed(error, target);
       });
     const failed = replies?.find(([error]) => error !== null)?.[0];
-    if (failed) throw redisError(failed, connection.target);
+    if (failed) throw redisError(failed, target);
+    if (replies === null) throw shadowLost(target, key);
   }
 
   async discard(): Promise<void> {

@@ -12,10 +12,12 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
 
 const exampleError = JSON.stringify(
   {
-    code: "REDIS_REFUSED",
-    message: "Nothing listens at 127.0.0.1:6380",
-    target: "dedup Redis at 127.0.0.1:6380",
-    next: errorCodes.REDIS_REFUSED.next,
+    error: {
+      code: "REDIS_REFUSED",
+      message: "dedup Redis at 127.0.0.1:6380 refused the connection",
+      target: "dedup Redis at 127.0.0.1:6380",
+      next: errorCodes.REDIS_REFUSED.next,
+    },
   },
   null,
   2,

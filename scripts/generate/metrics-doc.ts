@@ -17,7 +17,7 @@ function metricsOf(signal: Signal): string[] {
   if (signal.kind === "promql")
     return Object.keys(metrics).filter((name) => signal.expression.includes(name));
   const own = [signal.measure.metric, ...(signal.over === undefined ? [] : [signal.over.metric])];
-  return signal.and === undefined ? own : [...own, ...metricsOf(signal.and)];
+  return [...own, ...[signal.and, signal.or].flatMap((more) => (more === undefined ? [] : metricsOf(more)))];
 }
 
 /** How the alerts combine the series of several processes that report the same metric. */
@@ -25,7 +25,8 @@ function combination(name: string, modes: readonly DegradationMode[]): string {
   const visit = (signal: Signal): string[] => {
     if (signal.kind === "promql") return [];
     const reads = signal.measure.metric === name || signal.over?.metric === name;
-    return [...(reads ? [signal.aggregate] : []), ...(signal.and === undefined ? [] : visit(signal.and))];
+    const others = [signal.and, signal.or].flatMap((more) => (more === undefined ? [] : visit(more)));
+    return [...(reads ? [signal.aggregate] : []), ...others];
   };
   return [...new Set(modes.flatMap((mode) => visit(mode.signal)))].join(", ");
 }

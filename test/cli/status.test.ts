@@ -104,8 +104,8 @@ describe("redisops status on a platform in trouble", { timeout: patience }, () =
     expect(rows.filter(([, , state]) => state === "ok")).toHaveLength(4);
     const [, paragraph] = /\n\n(dedup .*?)\n\n/s.exec(stdout) ?? [];
     expect(paragraph?.split("\n").slice(1)).toEqual([
-      "  DedupSkipped: Deduplication filter unreachable",
-      expect.stringMatching(/^ {4}do: Start or fail over the filter’s Redis\./),
+      "  DedupSkipped: Deduplication filter unusable",
+      expect.stringMatching(/^ {4}do: Start, fail over or mend the filter’s Redis\./),
       "    redisops recover bloom.",
       "    runbook: https://github.com/redisops/redisops/blob/main/runbooks/DedupSkipped.md",
       `  REDIS_REFUSED: dedup Redis at 127.0.0.1:${dedup.port} refused the connection`,

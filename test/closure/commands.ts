@@ -9,11 +9,6 @@ export interface NamedCommand {
   readonly command: string;
 }
 
-/** Commands that are named ahead of their time, with what brings them. */
-const notYet: Readonly<Record<string, string>> = {
-  "redisops runbook show BloomCold": "runbooks/README.md names it; the command comes with the runbook issue",
-};
-
 /** The command was understood; thrown so that it does not run. */
 class Understood extends Error {
   override readonly name = "Understood";
@@ -71,19 +66,14 @@ export function namedCommands(
   ];
 }
 
-/** Named commands that the command line does not understand, and exceptions that are none any more. */
+/** Named commands that the command line does not understand. */
 export async function commandGaps(commands: readonly NamedCommand[]): Promise<string[]> {
   const gaps: string[] = [];
   for (const { where, command } of commands) {
     const found = await complaint(command);
-    if (found !== undefined && !(command in notYet)) {
+    if (found !== undefined) {
       gaps.push(`${where}: "${command}" does not parse: ${found}; correct it, or add the command to cli/`);
     }
-  }
-  const named = new Set(commands.map(({ command }) => command));
-  for (const command of Object.keys(notYet)) {
-    if (named.has(command) && (await complaint(command)) !== undefined) continue;
-    gaps.push(`notYet in test/closure/commands.ts: "${command}" is no exception any more; remove it there`);
   }
   return gaps;
 }

@@ -40,7 +40,7 @@ function measuresOf(
   const own = [signal.measure, ...(signal.over === undefined ? [] : [signal.over])];
   return [
     ...own.map((measure) => ({ measure, by: signal.by })),
-    ...(signal.and === undefined ? [] : measuresOf(signal.and)),
+    ...[signal.and, signal.or].flatMap((more) => (more === undefined ? [] : measuresOf(more))),
   ];
 }
 

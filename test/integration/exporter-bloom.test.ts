@@ -6,7 +6,7 @@ import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { type Database, startDatabase } from "./exporter-database.ts";
-import { startExporter } from "./exporter-harness.ts";
+import { secretFile, startExporter } from "./exporter-harness.ts";
 import type { MetricsPage } from "./exporter-page.ts";
 import { withRedis } from "./exporter-redis-servers.ts";
 
@@ -46,13 +46,16 @@ async function add(ids: readonly string[]): Promise<void> {
 function exporterOf({
   postgres = database.section({ tables: { sent_notifications: {} } }),
   filter = {},
+  role = {},
 }: {
   postgres?: object;
   filter?: object;
+  role?: object;
 } = {}) {
   const dedup = {
     topology: "standalone",
     address: `127.0.0.1:${redis.port}`,
+    ...role,
     filter: { engine: "bitmap", key, capacity: layout.capacity, error_rate: layout.errorRate, ...filter },
   };
   return startExporter(workspace, { roles: { dedup }, postgres, exporter: { canary_ids: 1000 } });
@@ -128,6 +131,7 @@ describe("the filter probe on a bitmap", { timeout: patience }, () => {
     const page = await exporter.scrape();
     expect(success(page)).toBe(0);
     expect(page.verdict("dedup")).toBe("up");
+    expect(bloom(page, "readable")).toBe(0);
     expect(page.all("redisops_bloom_fill_ratio")).toEqual([]);
     const { error } = await exporter.result("bloom", "dedup");
     expect(error?.code).toBe("FILTER_WRONG_TYPE");
@@ -136,11 +140,36 @@ describe("the filter probe on a bitmap", { timeout: patience }, () => {
 
   it("says that the server has no BF commands and names the other engine", async () => {
     const exporter = await exporterOf({ filter: { engine: "redisbloom" } });
-    expect(success(await exporter.scrape())).toBe(0);
+    const page = await exporter.scrape();
+    expect(success(page)).toBe(0);
+    expect(page.verdict("dedup")).toBe("up");
+    expect(bloom(page, "readable")).toBe(0);
     const { error } = await exporter.result("bloom", "dedup");
     expect(error?.code).toBe("FILTER_ENGINE_UNSUPPORTED");
     expect(error?.message).toContain(`127.0.0.1:${redis.port}`);
     expect(error?.next).toMatch(/filter\.engine to bitmap/);
+  });
+
+  it("is readable while there is nothing in it, and not when the ACL forbids its commands", async () => {
+    expect(bloom(await (await exporterOf()).scrape(), "readable")).toBe(1);
+    const secret = "password-of-the-acl-user";
+    await withRedis(redis.port, (client) =>
+      client.call("ACL", "SETUSER", "narrow", "on", `>${secret}`, "~*", "-@all", "+exists", "+set"),
+    );
+    const password = await secretFile(workspace, secret);
+    const exporter = await exporterOf({ role: { username: "narrow", password } });
+    const page = await exporter.scrape();
+    expect(page.verdict("dedup")).toBe("up");
+    expect(bloom(page, "readable")).toBe(0);
+    expect((await exporter.result("bloom", "dedup")).error?.code).toBe("REDIS_AUTH");
+  });
+
+  it("is not readable when the server is away", async () => {
+    await redis.stop();
+    const page = await (await exporterOf()).scrape();
+    await redis.restart({ empty: true });
+    expect(page.verdict("dedup")).toBe("refused");
+    expect(bloom(page, "readable")).toBe(0);
   });
 });
 
@@ -181,6 +210,7 @@ describe("the filter probe's known-sent ids", { timeout: patience }, () => {
     });
     const page = await exporter.scrape();
     expect(page.verdict("dedup")).toBe("up");
+    expect(bloom(page, "readable")).toBe(1);
     expect(bloom(page, "estimated_ids") / sentCount).toBeCloseTo(1, 1);
     expect(page.all("redisops_bloom_canary_ids")).toEqual([]);
     expect(page.all("redisops_bloom_canary_absent_ratio")).toEqual([]);
@@ -188,6 +218,30 @@ describe("the filter probe's known-sent ids", { timeout: patience }, () => {
     const { error } = await exporter.result("bloom", "dedup");
     expect(error?.code).toBe("POSTGRES_REFUSED");
     expect(error?.message).toContain(address);
+  });
+
+  it("are told apart: one id is one, however often it is drawn", async () => {
+    await database.admin.query("TRUNCATE notifications");
+    await database.send(1);
+    const page = await (await exporterOf()).scrape();
+    expect(bloom(page, "canary_ids")).toBe(1);
+    expect(bloom(page, "canary_absent_ratio")).toBe(1);
+  });
+
+  it("count the one that follows a quiet gap once", async () => {
+    await database.admin.query("TRUNCATE notifications");
+    const { rows } = await database.admin.query<{ id: string }>(
+      `INSERT INTO notifications
+       SELECT 'evening-' || n, now() - interval '15 hours' - n * interval '1 second' FROM generate_series(1, 20000) AS n
+       RETURNING id`,
+    );
+    await add(rows.map(({ id }) => id));
+    await database.admin.query(
+      "INSERT INTO notifications VALUES ('absent', now() - interval '15 hours' + interval '14 hours')",
+    );
+    const page = await (await exporterOf()).scrape();
+    expect(bloom(page, "canary_ids")).toBeGreaterThan(100);
+    expect(bloom(page, "canary_absent_ratio")).toBeLessThan(0.02);
   });
 
   it("are none when nothing was sent, which is no loss", async () => {

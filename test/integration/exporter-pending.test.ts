@@ -35,6 +35,22 @@ async function wait(users: number, minutes: number): Promise<void> {
   );
 }
 
+/** So many waiting messages of each of 100 users, spread over the ages of the span (a Postgres interval each). */
+async function spread(prefix: string, rows: number, youngest: string, oldest: string): Promise<void> {
+  await database.admin.query(
+    `INSERT INTO pending_deliveries
+     SELECT gen_random_uuid()::text, $1 || '-' || n % 100,
+            now() - $3::interval - ($4::interval - $3::interval) * (n::float8 / $2::int)
+     FROM generate_series(1, $2::int) AS n`,
+    [prefix, rows, youngest, oldest],
+  );
+}
+
+const comeOnline = (prefix: string) =>
+  withRedis(redis.port, async (client) => {
+    for (let user = 0; user < 100; user++) await client.set(`conn:${prefix}-${user}`, "server-1");
+  });
+
 const registry = () => ({ topology: "standalone", address: `127.0.0.1:${redis.port}` });
 
 function exporterOf(role: object | undefined = registry(), more: object = {}) {
@@ -86,6 +102,36 @@ describe("the pending deliveries probe", { timeout: patience }, () => {
       for (let user = 2; user <= 100; user += 2) await client.set(`conn:user-${user}`, "server-1");
     });
     expect(deliverable(await exporter.scrape())).toBe(1);
+  });
+
+  it("sees a backlog of half an hour among what offline people left over weeks", async () => {
+    await spread("offline", 20_000, "1 minute", "30 days");
+    const exporter = await exporterOf();
+    expect(deliverable(await exporter.scrape())).toBe(0);
+    await spread("online", 2000, "2 minutes", "30 minutes");
+    await comeOnline("online");
+    expect(deliverable(await exporter.scrape())).toBeGreaterThan(0.8);
+  });
+
+  it.each([
+    ["10 days", "20 days"],
+    ["2 days", "6 days"],
+    ["7 hours", "23 hours"],
+    ["2 hours", "5 hours"],
+    ["15 minutes", "50 minutes"],
+    ["2 minutes", "9 minutes"],
+  ])("sees a backlog between %s and %s old", async (youngest, oldest) => {
+    await spread("online", 50, youngest, oldest);
+    await comeOnline("online");
+    expect(deliverable(await (await exporterOf()).scrape())).toBe(1);
+  });
+
+  it("takes a handful of rows for no backlog, however often they are drawn", async () => {
+    await spread("online", 3, "5 minutes", "9 minutes");
+    await comeOnline("online");
+    const page = await (await exporterOf()).scrape();
+    expect(depth(page)).toBe(3);
+    expect(deliverable(page)).toBe(0);
   });
 
   it("takes the keys' pattern from the configuration and leaves out what has just arrived", async () => {

@@ -114,7 +114,7 @@ describe("a standalone Redis role", { timeout: patience }, () => {
       role: "preferences",
       errorClass: "auth",
       code: "REDIS_AUTH",
-      says: [`127.0.0.1:${redis.port}`, "NOPERM", "exists"],
+      says: [`127.0.0.1:${redis.port}`, "NOPERM", "set"],
       secrets: [secret],
     });
   });

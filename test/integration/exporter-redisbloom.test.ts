@@ -126,7 +126,9 @@ describe("the filter probe on RedisBloom", { timeout: patience }, () => {
   it("says that the key holds something else", async () => {
     await withRedis(port, (client) => client.lpush(key, "a list"));
     const exporter = await exporterOf(1000);
-    expect(success(await exporter.scrape())).toBe(0);
+    const page = await exporter.scrape();
+    expect(success(page)).toBe(0);
+    expect(bloom(page, "readable")).toBe(0);
     const { error } = await exporter.result("bloom", "dedup");
     expect(error?.code).toBe("FILTER_WRONG_TYPE");
   });

@@ -48,6 +48,7 @@ const withChanges =
     platform.recoverBloom(changes, ...words);
 
 async function sendAndAdd(count = 500): Promise<void> {
+  await platform.describeFilter();
   await platform.filter().add(await platform.send(count));
 }
 
@@ -180,6 +181,27 @@ describe("redisops recover bloom refuses", () => {
       await expectRefused(withChanges({}), ["FILTER_WRONG_TYPE", 1, /holds another type of value/]);
     },
   );
+
+  it("a string that is longer than a shard and that nothing describes", async () => {
+    await platform.send(500);
+    await platform.redis.set(bitmapKeys.shard(smallFilter.key, 0), Buffer.alloc(1_000_000, 0xff));
+    await expectRefused(withChanges({}), [
+      "FILTER_WRONG_TYPE",
+      1,
+      /\{dedup:sent\}:bits:0 has 1,000,000 bytes, where a shard of the filter has 23,968 bytes/,
+    ]);
+  });
+
+  it("a source whose rows are all older than the window, naming the newest", async () => {
+    await platform.admin.query(
+      "INSERT INTO notifications VALUES ('old', '2020-01-01T00:00Z'), ('newer', '2021-02-03T04:05Z')",
+    );
+    await expectRefused(withChanges({}), [
+      "FILTER_SOURCE_EMPTY",
+      1,
+      /none within the last 24h: the newest sent_at is 2021-02-03 .+\n {2}next: .+window and sent_at_column/,
+    ]);
+  });
 
   it("a layout that describes no filter", async () => {
     await sendAndAdd();

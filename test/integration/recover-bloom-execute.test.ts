@@ -125,6 +125,31 @@ describe("redisops recover bloom --execute", () => {
     },
   );
 
+  it("does not take over a saturated filter of its own shape", async () => {
+    const ids = await platform.send(3_000);
+    const old = Array.from({ length: 60_000 }, (_, n) => `old-${n}`);
+    await liveFilter(20_000, old);
+    const { code, stdout } = await platform.recoverBloom({}, "--execute");
+    expect(stdout).toContain("in place of the live filter, not merged with it");
+    expect(stdout).toContain("the live filter is saturated and must not be merged: ids that it knows");
+    expect(stdout).toContain("Verification holds");
+    expect(code).toBe(0);
+    await expectLive(ids);
+    expect(await falsePositiveRatio()).toBeLessThan(0.001);
+    expect(eventsOf(readJournals(join(platform.folder, "state"))[0] ?? [])).toEqual(
+      wholeRun(...swappedSteps),
+    );
+  });
+
+  it("does not take over a filter that was lengthened with another layout", async () => {
+    const ids = await platform.send(3_000);
+    await liveFilter(20_000, ids.slice(0, 1_000));
+    await platform.redis.setbit(bitmapKeys.shard(smallFilter.key, 0), 8_000_000, 1);
+    const { code } = await platform.recoverBloom({}, "--execute");
+    expect(code).toBe(0);
+    await expectLive(ids);
+  });
+
   it("removes the shards that the former filter had more", async () => {
     const ids = await platform.send(2_000);
     const former = { ...shapeOf(20_000), shards: 5 };

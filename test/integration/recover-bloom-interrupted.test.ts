@@ -177,6 +177,55 @@ describe("redisops recover bloom --execute, interrupted,", () => {
     expect(await platform.lacking(ids)).toEqual([]);
   });
 
+  it("says that the new filter is in place where Postgres dies after the swap", async () => {
+    const ids = await platform.send(5_000);
+    await platform.filter().add(ids.slice(0, 2_500));
+    await platform.closeGate(2);
+    const child = platform.start([
+      ...["recover", "bloom", "--execute", "--config"],
+      await platform.configure({ source: { table: "gated" } }),
+    ]);
+    await platform.admin.query("SELECT pg_terminate_backend($1)", [await platform.atGate(2)]);
+    const { code, stderr } = await child.outcome;
+    expect(stderr).toMatch(
+      /^error POSTGRES_LOST {2}The new filter is in place, but: .+\n {2}next: .+ run redisops recover bloom --execute again: adding an id twice changes nothing\.\n$/m,
+    );
+    expect(code).toBe(1);
+    expect(await platform.lacking(ids)).toEqual([]);
+  });
+
+  it.each([
+    { live: "of another shape", capacity: 5_000, appears: false },
+    { live: "that appears during the rebuild, to be merged", capacity: 20_000, appears: true },
+  ])("puts no lost shadow in the place of a live filter $live", async ({ capacity, appears }) => {
+    await platform.send(5_000);
+    await platform.admin.query(
+      "INSERT INTO notifications SELECT 'recent-' || n, now() FROM generate_series(1, 2000) AS n",
+    );
+    const live = async () => {
+      await platform.describeFilter(capacity);
+      await platform.filter().add(Array.from({ length: 1_000 }, (_, n) => `learned-${n}`));
+    };
+    if (!appears) await live();
+    await platform.closeGate(2);
+    const child = platform.start([
+      ...["recover", "bloom", "--execute", "--config"],
+      await platform.configure({ source: { table: "gated" } }),
+    ]);
+    await platform.atGate(2);
+    if (appears) await live();
+    const shadow = await shadowKey();
+    const { [shadow]: _lost, ...others } = await platform.keys();
+    await platform.redis.unlink(shadow);
+    await platform.openGate(2);
+    const { code, stderr } = await child.outcome;
+    expect(stderr).toMatch(
+      /^error REDIS_ERROR {2}dedup Redis at .+ lost .+:shadow:.+ before it was put in place\n {2}next: .+\n$/m,
+    );
+    expect(code).toBe(1);
+    expect(await platform.keys()).toEqual(others);
+  });
+
   it("keeps its connection to Redis in use while it reads, as idle ones are closed", async () => {
     const { child } = await rebuildAtGate();
     await platform.redis.config("RESETSTAT");
@@ -189,6 +238,7 @@ describe("redisops recover bloom --execute, interrupted,", () => {
   });
 
   it("refuses what turns out to be larger than the filter while it is read", async () => {
+    await platform.describeFilter();
     await platform.filter().add((await platform.send(1_000)).slice(0, 500));
     await platform.admin.query(`
       CREATE FUNCTION few() RETURNS SETOF notifications ROWS 10 LANGUAGE plpgsql AS $$

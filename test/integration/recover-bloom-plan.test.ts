@@ -31,7 +31,7 @@ describe("the plan of redisops recover bloom", () => {
     expect(stdout).toContain("merged with what the live filter has learned");
     expect(stdout).toContain("Risks");
     expect(stdout.trimEnd()).toMatch(
-      /Nothing was changed\. To carry it out: redisops recover bloom --execute$/,
+      /Nothing was changed\. To carry it out: redisops recover bloom --execute --config \S+$/,
     );
     expect(await platform.everything()).toEqual(before);
     expect(existsSync(join(platform.folder, "state"))).toBe(false);
@@ -95,6 +95,23 @@ describe("the plan of redisops recover bloom", () => {
     const { code, stdout } = await platform.recoverBloom({ source: { table: "slow" } });
     expect(code).toBe(2);
     expect(stdout).toMatch(/source +Postgres slow\.id, last 24h: about [\d,]+ ids/);
+  });
+
+  it("refuses nothing because of an estimate, and names the risk", async () => {
+    await platform.send(1_000);
+    await platform.admin.query(`
+      CREATE FUNCTION many() RETURNS SETOF notifications ROWS 50000 LANGUAGE plpgsql AS $$
+      BEGIN
+        IF current_query() LIKE '%count(*)%' THEN PERFORM pg_sleep(60); END IF;
+        RETURN QUERY SELECT * FROM notifications;
+      END $$;
+      CREATE VIEW overestimated AS SELECT * FROM many()`);
+    const changes = { source: { table: "overestimated" }, filter: { capacity: 2_000 } };
+    const { code, stdout } = await platform.recoverBloom(changes);
+    expect(stdout).toMatch(/about [\d,]+ ids/);
+    expect(stdout).toContain("the source is estimated to hold more ids than the 2,000 that the filter");
+    expect(code).toBe(2);
+    expect((await platform.recoverBloom(changes, "--execute")).code).toBe(0);
   });
 
   it("warns that a live filter of another shape is not merged", async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,6 +54,23 @@ async function execute(recovery: Recovery, context = contextWith()) {
   return executePlan(recovery, context, plan);
 }
 
+/** Puts a full device under the open journal's file descriptor. */
+function fillJournalDisk(): void {
+  const open = readdirSync("/proc/self/fd").map(Number);
+  const journal = open.find((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(stateDir);
+    } catch {
+      return false;
+    }
+  });
+  if (journal === undefined) throw new Error("no journal is open");
+  closeSync(journal);
+  const others: number[] = [];
+  for (let fd = openSync("/dev/full", "w"); fd !== journal; fd = openSync("/dev/full", "w")) others.push(fd);
+  for (const fd of others) closeSync(fd);
+}
+
 const oneStep = async (run: Run) => run.step("act", async () => void steps.push("act"));
 const onlyJournal = () => readJournals(stateDir)[0] ?? [];
 
@@ -88,6 +105,29 @@ describe("the recovery engine", () => {
     await expect(execute(recoveryOf(oneStep, { refusal }))).rejects.toBe(refusal);
     expect(() => readJournals(stateDir)).toThrow("ENOENT");
     expect(steps).toEqual([]);
+  });
+
+  it("completes what is live although the disk is full, and says that the journal is not whole", async () => {
+    const recovery = recoveryOf(async (run) => {
+      await run.step("act", async () => fillJournalDisk());
+      await run.finish("complete", async () => void steps.push("complete"));
+    });
+    const { verification } = await execute(recovery);
+    expect(steps).toContain("complete");
+    expect(verification).toMatchObject({
+      holds: true,
+      facts: [{ label: "journal", value: expect.stringMatching(/^incomplete: Cannot write .+ENOSPC/) }],
+    });
+    expect(eventsOf(onlyJournal())).toEqual(["started", "step_started act"]);
+  });
+
+  it("begins no further step where the disk is full", async () => {
+    const recovery = recoveryOf(async (run) => {
+      await run.step("act", async () => fillJournalDisk());
+      await run.step("never", async () => void steps.push("never"));
+    });
+    await expect(execute(recovery)).rejects.toMatchObject({ code: "JOURNAL_UNWRITABLE" });
+    expect(steps).not.toContain("never");
   });
 
   it("starts no step after an interruption, but finishes what must be finished", async () => {

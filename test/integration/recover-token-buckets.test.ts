@@ -96,7 +96,7 @@ describe.each(["standalone", "cluster"] as const)("redisops recover token-bucket
     expect(stdout).toMatch(/Steps\n {2}1\. set twilio\/main to 100 tokens\nRisks/);
     expect(stdout).toMatch(/a full bucket lets one burst through at once.+429s/);
     expect(stdout.trimEnd()).toMatch(
-      /Nothing was changed\. To carry it out: redisops recover token-buckets --execute$/,
+      /Nothing was changed\. To carry it out: redisops recover token-buckets --execute --config \S+$/,
     );
     expect(await read()).toEqual(before);
     const json = await recover(role, ["--json"]);

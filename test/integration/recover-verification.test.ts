@@ -58,6 +58,24 @@ describe("a rebuild whose filter lacks ids", () => {
     expect(journal().at(-1)).toMatchObject({ event: "verified", holds: false });
   });
 
+  it.each(["now()", "now() + interval '1 hour'"])(
+    "proves nothing by ids that were sent at %s",
+    async (time) => {
+      await platform.admin.query(
+        `INSERT INTO notifications SELECT 'id-' || n, ${time} FROM generate_series(1, 100) AS n`,
+      );
+      expect((await platform.recoverBloom({})).stdout).toContain(
+        "no id could be sampled (none is older than a minute): the new filter cannot be verified",
+      );
+      const { code, stdout, stderr } = await platform.recoverBloom({}, "--execute");
+      expect(stdout).toContain("Verification does not hold:");
+      expect(stdout).toMatch(/false negatives +could not be verified: no id is older than a minute/);
+      expect(stderr).toMatch(/^error VERIFICATION_FAILED {2}.+\n {2}next: Run the command again.+\n$/m);
+      expect(code).toBe(7);
+      expect(journal().at(-1)).toMatchObject({ holds: false, figures: { known_sent_sampled: 0 } });
+    },
+  );
+
   it("says so as one JSON document", async () => {
     const { outcome } = await rebuildWithUnknownIds(2, "--json");
     expect(JSON.parse(outcome.stdout)).toMatchObject({

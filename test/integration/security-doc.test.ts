@@ -97,6 +97,7 @@ it("probes with the documented rules and grants", async () => {
   await createUser(
     "probing",
     "probing, every role",
+    "probing, registry",
     "probing, dedup with engine bitmap",
     "probing, token_bucket",
   );

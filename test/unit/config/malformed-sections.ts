@@ -155,7 +155,7 @@ export const malformedSections: readonly Malformed[] = [
     "a probe timeout that is a number",
     `${head}exporter:\n  probe_timeout: 2\n`,
     "4:18 exporter.probe_timeout",
-    "got 2, expected text",
+    "got 2, expected a duration such as 30s or 1m30s",
   ],
   [
     "too few canaries",
@@ -227,7 +227,7 @@ export const malformedSections: readonly Malformed[] = [
     "a duration that is a number",
     `${head}thresholds:\n  BloomCold:\n    for: 60\n`,
     "5:10 thresholds.BloomCold.for",
-    "got 60, expected text",
+    "got 60, expected a duration such as 30s or 1m30s",
   ],
   [
     "a value behind an alias",

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Sample } from "../../../core/samples.ts";
 import { evaluateSignal } from "../../../core/signal/evaluate.ts";
-import { down, guarded, of, rates, ratio, thresholds } from "./signals.ts";
+import { down, either, guarded, of, rates, ratio, thresholds } from "./signals.ts";
 
 const dedup = { role: "dedup" };
 const postgres = { role: "postgres" };
@@ -123,6 +123,33 @@ describe("a guard", () => {
     ["the guard holds for another role", [absent(0.5), canaries(200, { role: "other" })], false],
   ])("when %s", (_, samples, holds) => {
     expect(evaluateSignal(guarded, samples, thresholds)?.map((found) => found.holds)).toEqual([holds]);
+  });
+});
+
+describe("an alternative", () => {
+  const up = (value: number, labels: Sample["labels"] = dedup) => of("redisops_role_up", labels, value);
+  const absent = (value: number, labels: Sample["labels"] = dedup) => [
+    of("redisops_bloom_canary_absent_ratio", labels, value),
+    of("redisops_bloom_canary_ids", labels, 200),
+  ];
+
+  test.each([
+    ["both hold", [up(0), ...absent(0.5)], 0, true],
+    ["only the signal does", [up(0), ...absent(0)], 0, true],
+    ["only the alternative does", [up(1), ...absent(0.5)], 0.5, true],
+    ["neither does", [up(1), ...absent(0)], 1, false],
+    ["the signal is absent", absent(0.5), 0.5, true],
+    ["the alternative is absent", [up(0)], 0, true],
+  ])("gives one finding when %s", (_, samples, value, holds) => {
+    expect(evaluateSignal(either, samples, thresholds)).toEqual([{ labels: dedup, value, holds }]);
+  });
+
+  test("is decided label set by label set", () => {
+    const found = evaluateSignal(either, [up(1), ...absent(0.5, { role: "other" })], thresholds);
+    expect(found).toEqual([
+      { labels: dedup, value: 1, holds: false },
+      { labels: { role: "other" }, value: 0.5, holds: true },
+    ]);
   });
 });
 

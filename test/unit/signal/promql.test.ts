@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { modes } from "../../../catalog/modes.ts";
 import { measurePromql, signalLimit, signalPromql, signalValuePromql } from "../../../core/signal/promql.ts";
 import { effectiveThresholds, thresholdValue } from "../../../core/signal/thresholds.ts";
-import { down, guarded, rates, ratio, thresholds } from "./signals.ts";
+import { down, either, guarded, rates, ratio, thresholds } from "./signals.ts";
 
 test.each([
   ["a gauge", down, 'max by (role) (redisops_role_up{role="dedup"}) == 0'],
@@ -15,6 +15,16 @@ test.each([
     "a guard",
     guarded,
     "(max by (role) (redisops_bloom_canary_absent_ratio) > 0.05) and on (role) (max by (role) (redisops_bloom_canary_ids) > 20)",
+  ],
+  [
+    "an alternative",
+    either,
+    '(max by (role) (redisops_role_up{role="dedup"}) == 0) or ((max by (role) (redisops_bloom_canary_absent_ratio) > 0.05) and on (role) (max by (role) (redisops_bloom_canary_ids) > 20))',
+  ],
+  [
+    "an alternative to what has a guard",
+    { ...guarded, or: down },
+    '((max by (role) (redisops_bloom_canary_absent_ratio) > 0.05) and on (role) (max by (role) (redisops_bloom_canary_ids) > 20)) or (max by (role) (redisops_role_up{role="dedup"}) == 0)',
   ],
   [
     "rates",

@@ -40,6 +40,9 @@ export const guarded: ThresholdSignal = {
   },
 };
 
+/** A role that is down, or a gauge that counts only while another one is large enough. */
+export const either: ThresholdSignal = { ...down, or: guarded };
+
 const byAccount = ["role", "provider", "account"] as const;
 
 /** A ratio of rates that counts only where there is traffic. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { RedisopsError } from "../../../core/errors.ts";
 import { sample } from "../../../core/samples.ts";
+import type { PendingProbe } from "../../../exporters/pending-probe.ts";
 import type { ProbeResult } from "../../../exporters/probe.ts";
 import { platformStatus } from "../../../exporters/status.ts";
 import { account, alert, availability, bloomSamples, failing, result } from "./results.ts";
@@ -224,7 +225,18 @@ test("what waits for delivery is told under the registry", () => {
       "answers in 4.2 ms",
       "pending depth 5,000",
       "oldest waits 2 h 0 min",
-      "deliverable now 50.0 %",
+      "deliverable now 50.0 % in the worst age band",
     ],
   });
+});
+
+test.each([
+  [99_999, "pending depth 99,999"],
+  [100_000, "pending depth at least 100,000"],
+])("a depth of %d, counted up to 100,000", (depth, told) => {
+  const counted = result("pending_deliveries", "registry", {
+    samples: [sample("redisops_pending_deliveries", { role: "registry" }, depth)],
+  });
+  const probe: PendingProbe = { ...counted.probe, countLimit: 100_000 };
+  expect(status([{ ...counted, probe }])[0]?.observed).toEqual([told]);
 });
