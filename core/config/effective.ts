@@ -18,7 +18,7 @@ function secretsIn(value: unknown, path: string): { path: string; secret: Secret
 }
 
 /** Tries to read every secret that the configuration refers to. */
-export function unresolvedSecrets(config: Config): UnresolvedSecret[] {
+function unresolvedSecrets(config: Config): UnresolvedSecret[] {
   return secretsIn(config, "").flatMap(({ path, secret }) => {
     try {
       secret.reveal();
