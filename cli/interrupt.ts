@@ -13,7 +13,7 @@ export function interruptible(onInterrupt: (name: NodeJS.Signals) => void): {
     if (controller.signal.aborted) process.exit(130);
     onInterrupt(name);
     controller.abort(
-      new RedisopsError("INTERRUPTED", `Interrupted by ${name}; what was live before is still live`),
+      new RedisopsError("INTERRUPTED", `Interrupted by ${name} before the next step`),
     );
   };
   process.on("SIGINT", onSignal);

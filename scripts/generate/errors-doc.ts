@@ -7,7 +7,7 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   planHasChanges: "A plan was printed and nothing was changed. The same command with `--execute` acts.",
   verificationFailed: "The recovery acted, and the check afterwards does not hold.",
   usage: "The command line or the configuration is at fault. Nothing was changed.",
-  interrupted: "Interrupted by a signal (Ctrl-C). What was live before is still live.",
+  interrupted: "Interrupted by a signal (Ctrl-C), between two steps. Doing it again is safe.",
 };
 
 const exampleError = JSON.stringify(
