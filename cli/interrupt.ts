@@ -12,9 +12,7 @@ export function interruptible(onInterrupt: (name: NodeJS.Signals) => void): {
   const onSignal = (name: NodeJS.Signals) => {
     if (controller.signal.aborted) process.exit(130);
     onInterrupt(name);
-    controller.abort(
-      new RedisopsError("INTERRUPTED", `Interrupted by ${name} before the next step`),
-    );
+    controller.abort(new RedisopsError("INTERRUPTED", `Interrupted by ${name} before the next step`));
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
