@@ -1,3 +1,4 @@
+import { episode } from "../episode.ts";
 import type { DegradationMode } from "../mode.ts";
 
 export const BloomCold: DegradationMode = {
@@ -108,24 +109,8 @@ export const BloomCold: DegradationMode = {
     {
       name: "the filter restarts empty and is rebuilt",
       faults: [
-        {
-          metric: "redisops_bloom_canary_absent_ratio",
-          labels: { role: "dedup" },
-          runs: [
-            { value: 0, samples: 3 },
-            { value: 0.995, samples: 7 },
-            { value: 0, samples: 10 },
-          ],
-        },
-        {
-          metric: "redisops_bloom_false_positive_ratio",
-          labels: { role: "dedup" },
-          runs: [
-            { value: 0.004, samples: 3 },
-            { value: 0, samples: 7 },
-            { value: 0.004, samples: 10 },
-          ],
-        },
+        episode("redisops_bloom_canary_absent_ratio", { role: "dedup" }, 0, 0.995),
+        episode("redisops_bloom_false_positive_ratio", { role: "dedup" }, 0.004, 0),
       ],
       expect: [
         { at: "2m", firing: [] },

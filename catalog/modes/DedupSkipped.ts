@@ -1,3 +1,4 @@
+import { episode } from "../episode.ts";
 import type { DegradationMode } from "../mode.ts";
 
 export const DedupSkipped: DegradationMode = {
@@ -118,24 +119,8 @@ export const DedupSkipped: DegradationMode = {
     {
       name: "the filter’s server goes away and comes back complete",
       faults: [
-        {
-          metric: "redisops_role_up",
-          labels: { role: "dedup" },
-          runs: [
-            { value: 1, samples: 3 },
-            { value: 0, samples: 7 },
-            { value: 1, samples: 10 },
-          ],
-        },
-        {
-          metric: "redisops_bloom_canary_absent_ratio",
-          labels: { role: "dedup" },
-          runs: [
-            { value: 0, samples: 3 },
-            { value: "stale", samples: 7 },
-            { value: 0, samples: 10 },
-          ],
-        },
+        episode("redisops_role_up", { role: "dedup" }, 1, 0),
+        episode("redisops_bloom_canary_absent_ratio", { role: "dedup" }, 0, "stale"),
       ],
       expect: [
         { at: "2m", firing: [] },
@@ -147,24 +132,8 @@ export const DedupSkipped: DegradationMode = {
     {
       name: "the server is up, and the filter cannot be used",
       faults: [
-        {
-          metric: "redisops_bloom_readable",
-          labels: { role: "dedup" },
-          runs: [
-            { value: 1, samples: 3 },
-            { value: 0, samples: 7 },
-            { value: 1, samples: 10 },
-          ],
-        },
-        {
-          metric: "redisops_bloom_canary_absent_ratio",
-          labels: { role: "dedup" },
-          runs: [
-            { value: 0, samples: 3 },
-            { value: "stale", samples: 7 },
-            { value: 0, samples: 10 },
-          ],
-        },
+        episode("redisops_bloom_readable", { role: "dedup" }, 1, 0),
+        episode("redisops_bloom_canary_absent_ratio", { role: "dedup" }, 0, "stale"),
       ],
       expect: [
         { at: "2m", firing: [] },

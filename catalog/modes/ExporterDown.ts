@@ -1,15 +1,7 @@
-import type { DegradationMode, FaultSeries } from "../mode.ts";
+import { episode } from "../episode.ts";
+import type { DegradationMode } from "../mode.ts";
 
-/** An exporter that is gone from the third to the tenth minute: scraped in vain, or no longer a target. */
-const exporter = (instance: string, gone: 0 | "stale"): FaultSeries => ({
-  metric: "up",
-  labels: { job: "redisops", instance },
-  runs: [
-    { value: 1, samples: 3 },
-    { value: gone, samples: 7 },
-    { value: 1, samples: 10 },
-  ],
-});
+const exporter = (instance: string) => ({ job: "redisops", instance });
 
 export const ExporterDown: DegradationMode = {
   id: "ExporterDown",
@@ -71,7 +63,10 @@ export const ExporterDown: DegradationMode = {
   scenarios: [
     {
       name: "both exporters stop and are started again",
-      faults: [exporter("exporter-1:9910", 0), exporter("exporter-2:9910", 0)],
+      faults: [
+        episode("up", exporter("exporter-1:9910"), 1, 0),
+        episode("up", exporter("exporter-2:9910"), 1, 0),
+      ],
       expect: [
         { at: "2m", firing: [] },
         { at: "4m", firing: [] },
@@ -81,12 +76,15 @@ export const ExporterDown: DegradationMode = {
     },
     {
       name: "one of two exporters stops",
-      faults: [exporter("exporter-1:9910", 0)],
+      faults: [episode("up", exporter("exporter-1:9910"), 1, 0)],
       expect: [{ at: "9m", firing: [] }],
     },
     {
       name: "the scrape job disappears from Prometheus",
-      faults: [exporter("exporter-1:9910", "stale"), exporter("exporter-2:9910", "stale")],
+      faults: [
+        episode("up", exporter("exporter-1:9910"), 1, "stale"),
+        episode("up", exporter("exporter-2:9910"), 1, "stale"),
+      ],
       expect: [
         { at: "2m", firing: [] },
         { at: "9m", firing: ["ExporterDown"] },

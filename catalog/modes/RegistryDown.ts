@@ -1,3 +1,4 @@
+import { episode } from "../episode.ts";
 import type { DegradationMode } from "../mode.ts";
 
 export const RegistryDown: DegradationMode = {
@@ -95,24 +96,8 @@ export const RegistryDown: DegradationMode = {
     {
       name: "the registry goes away and comes back",
       faults: [
-        {
-          metric: "redisops_role_up",
-          labels: { role: "registry" },
-          runs: [
-            { value: 1, samples: 3 },
-            { value: 0, samples: 7 },
-            { value: 1, samples: 10 },
-          ],
-        },
-        {
-          metric: "redisops_pending_deliveries_deliverable_ratio",
-          labels: { role: "registry" },
-          runs: [
-            { value: 0, samples: 3 },
-            { value: "stale", samples: 7 },
-            { value: 0, samples: 10 },
-          ],
-        },
+        episode("redisops_role_up", { role: "registry" }, 1, 0),
+        episode("redisops_pending_deliveries_deliverable_ratio", { role: "registry" }, 0, "stale"),
       ],
       expect: [
         { at: "2m", firing: [] },

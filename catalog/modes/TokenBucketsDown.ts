@@ -1,3 +1,4 @@
+import { episode } from "../episode.ts";
 import type { DegradationMode } from "../mode.ts";
 
 export const TokenBucketsDown: DegradationMode = {
@@ -71,17 +72,7 @@ export const TokenBucketsDown: DegradationMode = {
   scenarios: [
     {
       name: "the buckets go away and come back",
-      faults: [
-        {
-          metric: "redisops_role_up",
-          labels: { role: "token_bucket" },
-          runs: [
-            { value: 1, samples: 3 },
-            { value: 0, samples: 7 },
-            { value: 1, samples: 10 },
-          ],
-        },
-      ],
+      faults: [episode("redisops_role_up", { role: "token_bucket" }, 1, 0)],
       expect: [
         { at: "2m", firing: [] },
         { at: "3m", firing: [] },
