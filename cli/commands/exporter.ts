@@ -13,7 +13,8 @@ async function run(options: Pick<CommonOptions, "config">): Promise<number> {
     ]);
   const config = loadConfig(options.config);
   // Its own missing secret must not look like a server that is down: better not to start at all.
-  requireSecrets(config, options.config);
+  const { roles, postgres, providers } = config;
+  requireSecrets({ roles, postgres, providers }, options.config);
   const logger = pino({ name: "redisops" }, pino.destination(2));
   const server = exporterServer(new Probes(config), logger);
   const stopped = new Promise<void>((resolve) => {

@@ -14,13 +14,16 @@ interface GenerateOptions extends CommonOptions {
 type Generated = readonly { readonly name: string; readonly text: string; readonly secret: boolean }[];
 
 async function alerts(path: string): Promise<Generated> {
-  const [{ loadConfig }, { renderRules }, { ruleOptions }, { renderAlertmanager }] = await Promise.all([
-    import("../../core/config/load.ts"),
-    import("../../alerts/rules.ts"),
-    import("../../alerts/defaults.ts"),
-    import("../../alerts/alertmanager.ts"),
-  ]);
+  const [{ loadConfig }, { requireSecrets }, { renderRules }, { ruleOptions }, { renderAlertmanager }] =
+    await Promise.all([
+      import("../../core/config/load.ts"),
+      import("../../core/config/effective.ts"),
+      import("../../alerts/rules.ts"),
+      import("../../alerts/defaults.ts"),
+      import("../../alerts/alertmanager.ts"),
+    ]);
   const config = loadConfig(path);
+  requireSecrets({ alerting: config.alerting }, path);
   const { receivers, group_wait } = config.alerting;
   if (receivers.page === undefined) {
     note("warning: alerting.receivers.page is not set: alerts that should wake somebody reach nobody");

@@ -17,9 +17,9 @@ function secretsIn(value: unknown, path: string): { path: string; secret: Secret
   );
 }
 
-/** Tries to read every secret that the configuration refers to. */
-function unresolvedSecrets(config: Config): UnresolvedSecret[] {
-  return secretsIn(config, "").flatMap(({ path, secret }) => {
+/** Tries to read every secret of a configuration, or of some of its sections. */
+function unresolvedSecrets(sections: Partial<Config>): UnresolvedSecret[] {
+  return secretsIn(sections, "").flatMap(({ path, secret }) => {
     try {
       secret.reveal();
       return [];
@@ -46,8 +46,11 @@ class UnresolvedSecretsError extends RedisopsError {
   }
 }
 
-/** Throws SECRET_UNRESOLVED with the path of every secret that cannot be read now. */
-export function requireSecrets(config: Config, file: string): void {
-  const unresolved = unresolvedSecrets(config);
+/**
+ * Throws SECRET_UNRESOLVED with the path of every secret that cannot be read now. Takes a whole configuration, or the
+ * sections that a command works with: what it does not need must not keep it from its work.
+ */
+export function requireSecrets(sections: Partial<Config>, file: string): void {
+  const unresolved = unresolvedSecrets(sections);
   if (unresolved.length > 0) throw new UnresolvedSecretsError(file, unresolved);
 }

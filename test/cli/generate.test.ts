@@ -121,6 +121,8 @@ test("a webhook that cannot be read stops everything before anything is written"
   const out = join(folder, "out");
   const { code, stderr } = await run(["generate", "alerts", "--config", path, "--out", out]);
   expect(code).toBe(64);
-  expect(stderr).toContain("error SECRET_UNRESOLVED  The environment variable PAGE_WEBHOOK is not set");
+  expect(stderr).toContain(
+    "alerting.receivers.page.webhook: The environment variable PAGE_WEBHOOK is not set",
+  );
   expect(await readdir(folder)).toEqual(["redisops.yaml"]);
 });

@@ -1,6 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { answersOk } from "../../lab/servers/http-ready.ts";
+import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { RedisopsChild } from "../fixtures/redisops-child.ts";
@@ -41,6 +43,36 @@ exporter: { listen: "127.0.0.1:${await workspace.port()}" }
     ]) {
       expect(stderr).toContain(words);
     }
+  },
+  patience,
+);
+
+test(
+  "the exporter starts without the webhooks, which only the generated files need",
+  async () => {
+    const file = join(workspace.dir, "webhooks.yaml");
+    const address = `127.0.0.1:${await workspace.port()}`;
+    await writeFile(
+      file,
+      `platform: test
+roles: {}
+exporter: { listen: "${address}" }
+alerting: { receivers: { page: { webhook: "\${EXPORTER_TEST_UNSET}" } } }
+`,
+    );
+    child = new RedisopsChild(["exporter", "--config", file], { PATH: process.env.PATH });
+    let ended: string | undefined;
+    child.outcome.then(
+      ({ stderr }) => {
+        ended = stderr;
+      },
+      () => undefined,
+    );
+    const ready = () => ended !== undefined || answersOk(`http://${address}/-/ready`);
+    await waitUntil(ready, { what: "the exporter to be ready", deadlineMs: patience });
+    expect(ended).toBeUndefined();
+    child.kill("SIGTERM");
+    expect((await child.outcome).code).toBe(0);
   },
   patience,
 );
