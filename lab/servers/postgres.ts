@@ -5,7 +5,7 @@ import { chown, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Client } from "pg";
-import { startServer } from "../process.ts";
+import { type ServerProcess, startServer } from "../process.ts";
 import type { Workspace } from "../workspace.ts";
 import {
   type PostgresPrograms,
@@ -45,7 +45,7 @@ export interface PostgresServer {
     readonly password: string;
     readonly database: string;
   };
-  /** The postmaster's pid. */
+  /** The postmaster's pid; another one after {@link PostgresServer.restart}. */
   readonly pid: number;
   /** Fast shutdown: open connections are ended. */
   stop(): Promise<void>;
@@ -55,6 +55,8 @@ export interface PostgresServer {
   pause(): void;
   /** Ends {@link PostgresServer.pause}. */
   resume(): void;
+  /** Starts it again on the same port with its data, stopping it first if it runs. */
+  restart(): Promise<void>;
 }
 
 const user = "postgres";
@@ -83,22 +85,26 @@ export async function startPostgres(
   // Enrolled before the server, so that its turn comes after the server's.
   const leftover = { name: `${name}'s shared memory`, destroy: () => removeSegment(data) };
   workspace.register({ ...leftover, stop: async () => leftover.destroy() });
-  const server = await startServer(workspace, {
-    name,
-    command: [programs.postgres, "-D", data],
-    cwd: folder,
-    logFile: join(folder, "postgres.log"),
-    ready: () => answersQuery(port, password),
-    stopSignal: "SIGINT",
-    ...(runAs !== undefined && { user: runAs }),
-  });
+  const start = (): Promise<ServerProcess> =>
+    startServer(workspace, {
+      name,
+      command: [programs.postgres, "-D", data],
+      cwd: folder,
+      logFile: join(folder, "postgres.log"),
+      ready: () => answersQuery(port, password),
+      stopSignal: "SIGINT",
+      ...(runAs !== undefined && { user: runAs }),
+    });
+  let server = await start();
   return {
     port,
     url: `postgres://${user}@127.0.0.1:${port}/postgres`,
     user,
     password,
     connection: { host: "127.0.0.1", port, user, password, database: "postgres" },
-    pid: server.pid,
+    get pid() {
+      return server.pid;
+    },
     stop: () => server.stop(),
     kill: async () => {
       await server.kill();
@@ -106,6 +112,10 @@ export async function startPostgres(
     },
     pause: () => server.pause(),
     resume: () => server.resume(),
+    async restart() {
+      await server.stop();
+      server = await start();
+    },
   };
 }
 
@@ -157,7 +167,8 @@ async function writeSettings(data: string, given: PostgresOptions["settings"]): 
   });
 }
 
-async function answersQuery(port: number, password: string): Promise<boolean> {
+/** Whether Postgres answers the superuser at 127.0.0.1:`port`, directly or through a pooler; throws why not. */
+export async function answersQuery(port: number, password: string): Promise<boolean> {
   const client = new Client({
     host: "127.0.0.1",
     port,
@@ -178,7 +189,7 @@ async function answersQuery(port: number, password: string): Promise<boolean> {
 }
 
 /** A killed Postgres leaves its System V shared memory segment behind, of which a system has few. */
-function removeSegment(data: string): void {
+export function removeSegment(data: string): void {
   let pidFile: string;
   try {
     pidFile = readFileSync(join(data, "postmaster.pid"), "utf8");

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Workspace } from "../workspace.ts";
 import { BodyTooLargeError, readBody, startLoopbackHttp } from "./loopback-http.ts";
 import type { Account, AccountCounts, ProviderResponse } from "./provider-api.ts";
@@ -18,11 +18,10 @@ export interface ProviderStandInOptions {
   readonly now?: () => number;
 }
 
-/** Twilio and SendGrid inside this process, as far as their documented sending, credentials and rate limits go. */
-export interface ProviderStandIn {
-  readonly port: number;
-  /** `http://127.0.0.1:<port>`, the base of both APIs. */
-  readonly url: string;
+/** Twilio and SendGrid, as far as their documented sending, credentials and rate limits go. */
+export interface ProviderApis {
+  /** Answers the requests of an HTTP server. */
+  readonly listener: RequestListener;
   /**
    * Changes how many requests per second an account allows, from the next request on; 0 refuses all.
    *
@@ -36,21 +35,27 @@ export interface ProviderStandIn {
    * @throws RangeError for an unknown account.
    */
   counts(account: string): AccountCounts;
+}
+
+/** The stand-in, listening inside this process. */
+export interface ProviderStandIn extends Omit<ProviderApis, "listener"> {
+  readonly port: number;
+  /** `http://127.0.0.1:<port>`, the base of both APIs. */
+  readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Starts the stand-in as a member of the workspace. */
-export async function startProviderStandIn(
-  workspace: Workspace,
-  options: ProviderStandInOptions,
-): Promise<ProviderStandIn> {
-  const now = options.now ?? Date.now;
+/** Both APIs, for a server to be put before them. `now` tells the milliseconds since the epoch, by the system's clock unless given. */
+export function providerApis(
+  accounts: readonly ProviderAccount[],
+  now: () => number = Date.now,
+): ProviderApis {
   const twilio = new TwilioApi(
-    options.accounts.filter((account) => account.provider === "twilio"),
+    accounts.filter((account) => account.provider === "twilio"),
     now,
   );
   const sendGrid = new SendGridApi(
-    options.accounts.filter((account) => account.provider === "sendgrid"),
+    accounts.filter((account) => account.provider === "sendgrid"),
     now,
   );
 
@@ -67,10 +72,13 @@ export async function startProviderStandIn(
     return { status: 404, body: { message: `no provider has ${path}` } };
   };
 
-  const http = await startLoopbackHttp(
-    workspace,
-    options.name ?? "provider stand-in",
-    (request, response) => {
+  const find = (name: string): Account => {
+    const account = twilio.accounts.get(name) ?? sendGrid.accounts.get(name);
+    if (account === undefined) throw new RangeError(`the provider stand-in has no account ${name}`);
+    return account;
+  };
+  return {
+    listener(request, response) {
       answer(request).then(
         (result) => write(response, result),
         (error: unknown) => {
@@ -79,17 +87,6 @@ export async function startProviderStandIn(
         },
       );
     },
-    options.port,
-  );
-
-  const find = (name: string): Account => {
-    const account = twilio.accounts.get(name) ?? sendGrid.accounts.get(name);
-    if (account === undefined) throw new RangeError(`the provider stand-in has no account ${name}`);
-    return account;
-  };
-  return {
-    port: http.port,
-    url: http.url,
     setLimit(name, perSecond) {
       const account = find(name);
       if (!Number.isInteger(perSecond) || perSecond < 0) {
@@ -98,8 +95,22 @@ export async function startProviderStandIn(
       account.setLimit(perSecond);
     },
     counts: (name) => ({ ...find(name).counts }),
-    stop: () => http.stop(),
   };
+}
+
+/** Starts the stand-in as a member of the workspace. */
+export async function startProviderStandIn(
+  workspace: Workspace,
+  options: ProviderStandInOptions,
+): Promise<ProviderStandIn> {
+  const { listener, setLimit, counts } = providerApis(options.accounts, options.now);
+  const http = await startLoopbackHttp(
+    workspace,
+    options.name ?? "provider stand-in",
+    listener,
+    options.port,
+  );
+  return { port: http.port, url: http.url, setLimit, counts, stop: () => http.stop() };
 }
 
 function write(response: ServerResponse, { status, headers, body }: ProviderResponse): void {

@@ -1,28 +1,16 @@
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import { findProgram } from "../../lab/binaries.ts";
-import { type ServerProcess, startServer } from "../../lab/process.ts";
-import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
-import { waitUntil } from "../../lab/wait.ts";
+import { startServer } from "../../lab/process.ts";
+import { startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
 import type { Workspace } from "../../lab/workspace.ts";
-import { patience } from "../fixtures/processes.ts";
 
 const run = promisify(execFile);
-
-/** Works on a server with a client of its own, also while the server is loading. */
-export async function withRedis<T>(port: number, work: (client: Redis) => Promise<T>): Promise<T> {
-  const client = new Redis({ host: "127.0.0.1", port, protocol: 2, enableReadyCheck: false });
-  client.on("error", () => undefined); // rejects the command as well
-  try {
-    return await work(client);
-  } finally {
-    client.disconnect();
-  }
-}
 
 /** The first bytes of the answer to a PING, whatever it says. */
 async function replyToPing(port: number): Promise<string> {
@@ -135,70 +123,4 @@ export async function startTlsRedis(
     ready: answers,
   });
   return port;
-}
-
-/** A server in cluster mode that serves no slot yet. */
-export async function startClusterNode(
-  workspace: Workspace,
-  name: string,
-): Promise<RedisServer & { bus: number }> {
-  const bus = await workspace.port();
-  const config = [
-    "cluster-enabled yes",
-    `cluster-port ${bus}`,
-    "cluster-announce-ip 127.0.0.1",
-    "cluster-node-timeout 2000",
-  ];
-  return Object.assign(await startRedis(workspace, { name, config }), { bus });
-}
-
-const slotCount = 16_384;
-
-/** Spreads all slots over the nodes, lets them meet, and waits until each of them sees the cluster as healthy. */
-export async function formCluster(nodes: readonly { port: number; bus: number }[]): Promise<void> {
-  const share = Math.ceil(slotCount / nodes.length);
-  for (const [index, { port }] of nodes.entries()) {
-    await withRedis(port, async (client) => {
-      const last = Math.min(slotCount, (index + 1) * share) - 1;
-      await client.call("CLUSTER", "ADDSLOTSRANGE", index * share, last);
-      await client.call("CLUSTER", "SET-CONFIG-EPOCH", index + 1);
-      for (const other of nodes.slice(0, index))
-        await client.call("CLUSTER", "MEET", "127.0.0.1", other.port, other.bus);
-    });
-  }
-  const healthy = (port: number) =>
-    withRedis(port, async (client) => {
-      const [info, slots] = await Promise.all([client.cluster("INFO"), client.cluster("SLOTS")]);
-      return String(info).includes("cluster_state:ok") && slots.length === nodes.length;
-    });
-  for (const { port } of nodes) {
-    await waitUntil(() => healthy(port), { what: "the cluster to be healthy", deadlineMs: patience });
-  }
-}
-
-/** A Sentinel that watches one primary. */
-export async function startSentinel(
-  workspace: Workspace,
-  primary: { name: string; port: number },
-): Promise<{ port: number; process: ServerProcess }> {
-  const port = await workspace.port();
-  const dir = await workspace.folder("sentinel");
-  const program = join(dir, "redis-sentinel"); // under this name redis-server is a Sentinel
-  await symlink(findProgram("redis-server"), program);
-  await mkdir(join(dir, "data"));
-  const config = [
-    ...["bind 127.0.0.1", `port ${port}`, `dir ${join(dir, "data")}`],
-    `sentinel monitor ${primary.name} 127.0.0.1 ${primary.port} 1`,
-    `sentinel down-after-milliseconds ${primary.name} 60000`,
-  ];
-  const file = join(dir, "sentinel.conf");
-  await writeFile(file, config.join("\n"));
-  const process = await startServer(workspace, {
-    name: "sentinel",
-    command: [program, file],
-    cwd: dir,
-    logFile: join(dir, "sentinel.log"),
-    ready: async () => (await replyToPing(port)).startsWith("+PONG"),
-  });
-  return { port, process };
 }
