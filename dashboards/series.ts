@@ -13,3 +13,8 @@ export function series(metric: MetricName): string {
 export function maxBy(labels: readonly LabelName[], metric: MetricName): string {
   return `max by (${labels.join(", ")}) (${series(metric)})`;
 }
+
+/** PromQL of a histogram's buckets (with the label `le`) or of its count of observations. */
+export function histogramSeries(metric: MetricName, part: "bucket" | "count"): string {
+  return series(metric).replace(metric, `${metric}_${part}`);
+}

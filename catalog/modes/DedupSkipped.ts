@@ -114,7 +114,14 @@ export const DedupSkipped: DegradationMode = {
       "Start a new empty server under the same address and rebuild the filter with redisops recover bloom.",
   },
   inhibits: ["BloomCold", "BloomSaturated"],
-  panels: ["role-up", "role-failures", "role-response", "bloom-readable"],
+  panels: [
+    "role-up",
+    "role-failures",
+    "role-response",
+    "bloom-readable",
+    "decisions-degraded",
+    "notifications-held",
+  ],
   scenarios: [
     {
       name: "the filter’s server goes away and comes back complete",

@@ -99,7 +99,7 @@ export const PendingDeliveriesBacklog: DegradationMode = {
       "Look for a long transaction in Postgres (PostgresPoolSaturated shows idle_in_transaction) and end it.",
   },
   inhibits: [],
-  panels: ["pending-depth", "pending-oldest", "pending-deliverable"],
+  panels: ["pending-depth", "pending-oldest", "pending-deliverable", "messages-held", "pending-drained"],
   scenarios: [
     {
       name: "the delivery workers stand still after an outage, then drain",

@@ -92,7 +92,7 @@ export const PostgresPoolSaturated: DegradationMode = {
       "End idle sessions with pg_terminate_backend, oldest first; active ones only as a last resort.",
   },
   inhibits: [],
-  panels: ["postgres-used", "postgres-connections"],
+  panels: ["postgres-used", "postgres-connections", "preference-reads", "preference-exposures"],
   scenarios: [
     {
       name: "a cache outage fills the pool, then it drains",

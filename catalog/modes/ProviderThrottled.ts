@@ -99,7 +99,13 @@ export const ProviderThrottled: DegradationMode = {
     whenItFails: "Stop low-priority campaigns at their source; one-time passwords and fraud alerts go last.",
   },
   inhibits: [],
-  panels: ["provider-throttled", "provider-requests", "provider-retry-after"],
+  panels: [
+    "provider-throttled",
+    "provider-requests",
+    "provider-retry-after",
+    "accounts-blocked",
+    "notifications-held",
+  ],
   scenarios: [
     {
       name: "an account is driven over its limit, then traffic falls",

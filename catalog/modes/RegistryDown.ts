@@ -91,7 +91,14 @@ export const RegistryDown: DegradationMode = {
       "If the server cannot be started, point the role at a new empty one: the registry is not a source of truth and refills.",
   },
   inhibits: ["PendingDeliveriesBacklog"],
-  panels: ["role-up", "role-failures", "role-response"],
+  panels: [
+    "role-up",
+    "role-failures",
+    "role-response",
+    "decisions-degraded",
+    "store-failures",
+    "breakers-open",
+  ],
   scenarios: [
     {
       name: "the registry goes away and comes back",

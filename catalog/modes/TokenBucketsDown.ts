@@ -68,7 +68,7 @@ export const TokenBucketsDown: DegradationMode = {
       "Leave the buckets alone: a missing bucket counts as full, and the breakers carry the limit meanwhile.",
   },
   inhibits: ["ProviderThrottled"],
-  panels: ["role-up", "role-failures", "token-buckets"],
+  panels: ["role-up", "role-failures", "token-buckets", "decisions-degraded", "accounts-blocked"],
   scenarios: [
     {
       name: "the buckets go away and come back",

@@ -1,5 +1,6 @@
 import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts";
 import type { RowSpec } from "../panel.ts";
+import { applicationsRow } from "./applications.ts";
 import { dedupRow } from "./dedup.ts";
 import { modesRow } from "./modes.ts";
 import { postgresRow } from "./postgres.ts";
@@ -13,6 +14,7 @@ export function overviewRows(thresholds: ThresholdOverrides): RowSpec[] {
   return [
     modesRow(),
     rolesRow(thresholds),
+    applicationsRow(),
     registryRow(thresholds),
     dedupRow(thresholds),
     tokenBucketsRow(thresholds),

@@ -12,6 +12,12 @@ const labelValues: Partial<Record<LabelName, string>> = {
   error_class: errorClasses.map(inlineCode).join(", "),
 };
 
+const reporters: Readonly<Record<MetricDefinition["emitter"], string>> = {
+  exporter: "`redisops exporter`",
+  application: "applications (`redisops/fallbacks` does it for them)",
+  both: "`redisops exporter` for its own probes, applications for their traffic",
+};
+
 /** The metrics that a signal reads. */
 function metricsOf(signal: Signal): string[] {
   if (signal.kind === "promql")
@@ -45,7 +51,8 @@ function section(name: string, definition: MetricDefinition, modes: readonly Deg
     `### ${name}`,
     definition.help,
     [
-      `- Type: ${definition.type}`,
+      `- Type: ${definition.type}${definition.buckets === undefined ? "" : `, buckets up to ${definition.buckets.join(", ")}`}`,
+      `- Reported by: ${reporters[definition.emitter]}`,
       `- Labels: ${definition.labels.map(inlineCode).join(", ")}`,
       users.length === 0
         ? "- Alerts: none reads it; boards and `redisops status` show it."

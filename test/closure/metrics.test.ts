@@ -10,6 +10,7 @@ import { changed, without } from "./doctored.ts";
 import { contractGaps, type Exported, seriesIn, unexportedSignals, unusedMetrics } from "./metrics.ts";
 
 const contract = Object.keys(metrics) as MetricName[];
+const exported = contract.filter((name) => metrics[name].emitter !== "application");
 
 let platform: SmallPlatform;
 let page: Exported[];
@@ -74,11 +75,11 @@ test("the real exporter serves every series that a signal looks at", () => {
 });
 
 test("the real exporter serves the whole contract and nothing else", () => {
-  expect(contractGaps(contract, page)).toEqual([]);
-  expect(contractGaps(contract, page.slice(1))).toEqual([
+  expect(contractGaps(exported, page)).toEqual([]);
+  expect(contractGaps(exported, page.slice(1))).toEqual([
     expect.stringMatching(/^redisops_build_info: in catalog\/metrics\.ts, but no probe/),
   ]);
-  expect(contractGaps(contract.slice(1), page)).toEqual([
+  expect(contractGaps(exported.slice(1), page)).toEqual([
     expect.stringMatching(/^redisops_build_info: served, but not declared/),
   ]);
 });

@@ -108,8 +108,9 @@ export function unusedMetrics(
     ...modes.flatMap(({ signal }) => metricsOf(signal)),
     ...expressions.flatMap(seriesIn),
   ]);
+  const parts = ["", "_bucket", "_count"]; // of a histogram
   return contract
-    .filter((metric) => !used.has(metric))
+    .filter((metric) => !parts.some((part) => used.has(`${metric}${part}`)))
     .map(
       (metric) => `${metric}: no signal and no panel uses it; draw it in dashboards/overview or remove it`,
     );

@@ -1,8 +1,10 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
 
 /** Panels that stand for no mode, with why they are there. */
-const withoutMode: Readonly<Record<string, string>> = {
+export const withoutMode: Readonly<Record<string, string>> = {
   purpose: "tells how to read the board",
+  decisions: "what the shares beside it are shares of",
+  "connection-events": "how whole the topic is that a lost registry is rebuilt from",
 };
 
 /** Differences between the panels that modes name and those that are built and committed, in both directions. */

@@ -66,7 +66,18 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
         .join(",");
     const contract = Object.entries(metrics).flatMap(([name, metric]) => {
       const names: readonly string[] = metric.labels;
-      const series = (names.includes("role") ? roles : [""]).map((role) => `${name}{${labels(names, role)}}`);
+      const forms =
+        metric.type === "histogram"
+          ? [
+              { name: `${name}_bucket`, names: [...names, "le"] },
+              { name: `${name}_count`, names },
+            ]
+          : [{ name, names }];
+      const series = forms.flatMap((form) =>
+        (names.includes("role") ? roles : [""]).map((role) =>
+          `${form.name}{${labels(form.names, role)}}`.replace('le="le"', 'le="+Inf"'),
+        ),
+      );
       return series.map((each) => ({ series: each, values: "0+1x10" }));
     });
     await promtool("test", {
