@@ -134,6 +134,11 @@ export const errorCodes = {
     next: "Read the server’s message.",
     exitCode: failed,
   },
+  MESSAGE_NOT_ACCEPTED: {
+    meaning: "A message could be neither delivered nor stored; it must not be acknowledged to its sender.",
+    next: "Let the sender send it again, under the same message id; look at Postgres with redisops status.",
+    exitCode: failed,
+  },
   PROBE_TIMEOUT: {
     meaning: "A probe did not end before its deadline.",
     next: "Look at the named server; raise exporter.probe_timeout only if it is slow by design.",
@@ -180,9 +185,34 @@ export const errorCodes = {
     next: "Free disk space or set state_dir in redisops.yaml to a writable folder, then run the command again.",
     exitCode: failed,
   },
+  EXPOSURES_UNAVAILABLE: {
+    meaning: "The folder in which notifications are recorded that were sent on assumption cannot be used.",
+    next: "Name a folder that is there and that this user may read, and for a worker also write.",
+    exitCode: failed,
+  },
   LISTEN_FAILED: {
     meaning: "The exporter cannot listen on its address.",
     next: "Choose another exporter.listen, or end what uses the port.",
+    exitCode: failed,
+  },
+  LAB_MISSING: {
+    meaning: "The lab is not part of the published package.",
+    next: "Run the command in a checkout of redisops: git clone, make bootstrap, npx redisops lab up.",
+    exitCode: failed,
+  },
+  LAB_RUNNING: {
+    meaning: "A lab of this name runs already.",
+    next: "redisops lab status shows it, redisops lab down ends it; --name starts another one beside it.",
+    exitCode: failed,
+  },
+  LAB_DOWN: {
+    meaning: "There is no lab of this name, or its supervisor is gone.",
+    next: "Start it with redisops lab up.",
+    exitCode: failed,
+  },
+  LAB_FAILED: {
+    meaning: "The lab could not do what it was asked to.",
+    next: "Read the message; the logs are in the folder that redisops lab status names.",
     exitCode: failed,
   },
   VERIFICATION_FAILED: {

@@ -4,7 +4,7 @@ import type { RolesConfig } from "../core/config/redis-section.ts";
 import { describePostgres, quoteName } from "../core/postgres/connect.ts";
 import { sampleByTime } from "../core/postgres/sample-by-time.ts";
 import { connectRedis } from "../core/redis/connect.ts";
-import { connectedUsers } from "../core/registry-lookup.ts";
+import { connectedUsers } from "../core/registry/lookup.ts";
 import { sample } from "../core/samples.ts";
 import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";

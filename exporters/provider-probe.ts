@@ -1,5 +1,6 @@
 import type { ProviderConfig } from "../core/config/providers-section.ts";
 import { messageOf, RedisopsError } from "../core/errors.ts";
+import { retryAfterSeconds } from "../core/retry-after.ts";
 import { sample } from "../core/samples.ts";
 import type { Probe } from "./probe.ts";
 
@@ -41,17 +42,6 @@ function requestOf(config: ProviderConfig, account: string): { url: string; auth
         authorization: `Bearer ${config.accounts[account]?.api_key.reveal() ?? ""}`,
       };
   }
-}
-
-/** Seconds that a 429 asks to wait: `Retry-After` as seconds or date, or SendGrid's `X-RateLimit-Reset`; 0 if unsaid. */
-export function retryAfterSeconds(headers: Headers, now: number): number {
-  const after = headers.get("retry-after");
-  if (after !== null) {
-    const seconds = /^\d+$/.test(after.trim()) ? Number(after) : (Date.parse(after) - now) / 1000;
-    if (Number.isFinite(seconds)) return Math.max(0, seconds);
-  }
-  const reset = Number(headers.get("x-ratelimit-reset") ?? Number.NaN);
-  return Number.isFinite(reset) ? Math.max(0, reset - now / 1000) : 0;
 }
 
 /** Whether a provider answers an account's request, or throttles it. */

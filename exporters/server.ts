@@ -1,5 +1,5 @@
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from "fastify";
-import { splitAddress } from "../core/config/fields.ts";
+import { splitAddress } from "../core/address.ts";
 import { messageOf, RedisopsError } from "../core/errors.ts";
 import { type Sample, sample } from "../core/samples.ts";
 import { version } from "../core/version.ts";

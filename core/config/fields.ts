@@ -51,10 +51,3 @@ export const keyPattern = (...placeholders: string[]) =>
       (text) => placeholders.every((placeholder) => text.includes(placeholder)),
       `expected a key that contains ${placeholders.join(" and ")}`,
     );
-
-/** Splits `host:port`. */
-export function splitAddress(text: string): { host: string; port: number } {
-  const colon = text.lastIndexOf(":");
-  const host = text.slice(0, colon).replace(/^\[|\]$/g, "");
-  return { host, port: Number(text.slice(colon + 1)) };
-}

@@ -23,6 +23,20 @@ const pendingDeliveries = z
   })
   .describe("Messages that wait for their recipient.");
 
+const preferences = z
+  .strictObject({
+    table: sqlName().default("preferences").describe("Table with what people have chosen, by channel."),
+    changes_table: sqlName()
+      .default("preference_changes")
+      .describe("Table in which triggers write down every change of it."),
+    exposures_table: sqlName()
+      .default("preference_exposures")
+      .describe(
+        "Table with the notifications that were sent without knowing what their recipient had chosen.",
+      ),
+  })
+  .describe("Notification preferences; docs/preferences.md has the tables.");
+
 /** The durable store behind the fallbacks. */
 export const postgresSection = z
   .strictObject({
@@ -34,6 +48,7 @@ export const postgresSection = z
       .strictObject({
         sent_notifications: sentNotifications.optional(),
         pending_deliveries: pendingDeliveries.optional(),
+        preferences: preferences.optional(),
       })
       .default({})
       .describe("Tables that redisops reads. What is left out is not probed."),

@@ -36,7 +36,7 @@ export const bitmapKeys = {
 };
 
 /** The layout as it stands in the filter's meta hash. */
-export function layoutToMeta(layout: BitmapLayout): Record<string, string> {
+export function layoutToMeta(layout: BitmapLayout) {
   return {
     version: "1",
     capacity: String(layout.capacity),
@@ -47,7 +47,8 @@ export function layoutToMeta(layout: BitmapLayout): Record<string, string> {
   };
 }
 
-function layoutFromMeta(meta: Readonly<Record<string, string>>, target: string, key: string): BitmapLayout {
+/** The layout that a meta hash describes; undefined where it describes none. */
+export function layoutFromMeta(meta: Readonly<Record<string, string | undefined>>): BitmapLayout | undefined {
   const layout = {
     capacity: Number(meta.capacity),
     errorRate: Number(meta.error_rate),
@@ -56,20 +57,11 @@ function layoutFromMeta(meta: Readonly<Record<string, string>>, target: string, 
     bitsPerShard: Number(meta.bits_per_shard),
   };
   const whole = [layout.capacity, layout.hashes, layout.shards, layout.bitsPerShard];
-  if (
-    meta.version !== "1" ||
-    !(layout.errorRate > 0) ||
-    whole.some((value) => !Number.isSafeInteger(value) || value < 1)
-  ) {
-    throw new RedisopsError(
-      "FILTER_WRONG_TYPE",
-      `${target}: ${bitmapKeys.meta(key)} does not describe a bitmap filter`,
-      {
-        target,
-      },
-    );
-  }
-  return layout;
+  const valid =
+    meta.version === "1" &&
+    layout.errorRate > 0 &&
+    whole.every((value) => Number.isSafeInteger(value) && value >= 1);
+  return valid ? layout : undefined;
 }
 
 /** The configured layout of a new bitmap filter. */
@@ -94,7 +86,14 @@ export class BitmapFilter implements Filter {
   /** The layout of the live filter; the configured one where the filter does not say (a new or lost one). */
   async layout(): Promise<BitmapLayout> {
     const meta = await this.#meta();
-    return Object.keys(meta).length === 0 ? this.#configured : layoutFromMeta(meta, this.#target, this.#key);
+    if (Object.keys(meta).length === 0) return this.#configured;
+    const layout = layoutFromMeta(meta);
+    if (layout !== undefined) return layout;
+    throw new RedisopsError(
+      "FILTER_WRONG_TYPE",
+      `${this.#target}: ${bitmapKeys.meta(this.#key)} does not describe a bitmap filter`,
+      { target: this.#target },
+    );
   }
 
   /**

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { splitAddress } from "../config/fields.ts";
+import { splitAddress } from "../address.ts";
 import type { PostgresConfig } from "../config/postgres-section.ts";
 import { readTlsFiles } from "../config/tls-files.ts";
 import { withDeadline } from "../deadline.ts";
@@ -28,17 +28,13 @@ const cancelGrace = 250;
 const closeDeadline = 500;
 
 /** The database and where it is configured to be, such as `Postgres messenger at db:5432`. */
-export function describePostgres(config: PostgresConfig): string {
+export function describePostgres(config: Pick<PostgresConfig, "database" | "address">): string {
   return `Postgres ${config.database} at ${config.address}`;
 }
 
-/** Connects to Postgres. Rejects with a RedisopsError, at the latest when `timeouts.connect` is over. */
-export async function connectPostgres(
-  config: PostgresConfig,
-  timeouts: PostgresTimeouts,
-): Promise<PostgresConnection> {
-  const target = describePostgres(config);
-  const client = new pg.Client({
+/** What a pg client or pool needs to reach Postgres; `target` is for messages. Throws SECRET_UNRESOLVED. */
+export function postgresClientOptions(config: Omit<PostgresConfig, "tables">, target: string) {
+  return {
     ...splitAddress(config.address),
     database: config.database,
     user: config.user,
@@ -50,6 +46,17 @@ export async function connectPostgres(
             ...readTlsFiles(config.tls, target),
             ...(config.tls.server_name === undefined ? {} : { servername: config.tls.server_name }),
           },
+  };
+}
+
+/** Connects to Postgres. Rejects with a RedisopsError, at the latest when `timeouts.connect` is over. */
+export async function connectPostgres(
+  config: PostgresConfig,
+  timeouts: PostgresTimeouts,
+): Promise<PostgresConnection> {
+  const target = describePostgres(config);
+  const client = new pg.Client({
+    ...postgresClientOptions(config, target),
     application_name: "redisops",
     connectionTimeoutMillis: timeouts.connect,
     statement_timeout: timeouts.statement,

@@ -11,6 +11,8 @@ export function watchReason(client: Redis | Cluster): void {
 
 /** What an error of a watched client really means; most say no more than "Connection is closed.". */
 export function reasonOf(error: unknown, client: Redis | Cluster): unknown {
-  const vague = error instanceof Error && /Connection is closed|startup nodes/.test(error.message);
+  const vague =
+    error instanceof Error &&
+    /Connection is closed|Stream isn't writeable|Cluster isn't ready|startup nodes/.test(error.message);
   return vague ? (reasons.get(client) ?? error) : error;
 }

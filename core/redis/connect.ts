@@ -1,6 +1,6 @@
 import { Cluster, Redis } from "ioredis";
 import type { RedisRole } from "../../catalog/roles.ts";
-import { splitAddress } from "../config/fields.ts";
+import { splitAddress } from "../address.ts";
 import type { RedisConnectionConfig } from "../config/redis-section.ts";
 import { withDeadline } from "../deadline.ts";
 import { RedisopsError } from "../errors.ts";

@@ -31,7 +31,7 @@ const classOfReply: readonly (readonly [RegExp, RedisErrorClass])[] = [
   [/ECONNREFUSED/, "refused"],
   [/ETIMEDOUT|timed out|^timeout$/i, "timeout"],
   [
-    /EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|Connection is closed|unreachable/i,
+    /EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ECONNRESET|EPIPE|Connection is closed|Stream isn't writeable|Cluster isn't ready|unreachable/i,
     "unreachable",
   ],
   [tlsFailure, "unreachable"],

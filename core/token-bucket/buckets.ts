@@ -5,7 +5,7 @@ import { commandError, type RedisConnection } from "../redis/connect.ts";
 export interface Account {
   readonly provider: string;
   readonly account: string;
-  /** Tokens of a full bucket. */
+  /** Tokens of a full bucket, at least 1: otherwise nothing could ever be taken. */
   readonly capacity: number;
   /** Tokens added per second. */
   readonly refillPerSecond: number;
@@ -23,20 +23,29 @@ export function configuredAccounts(providers: ProvidersConfig): Account[] {
     Object.entries(accounts).map(([account, { limit_per_second, burst }]) => ({
       provider,
       account,
-      capacity: burst ?? limit_per_second,
+      capacity: capacityOf(limit_per_second, burst),
       refillPerSecond: limit_per_second,
     })),
   );
 }
 
+/** Tokens of an account's full bucket: the burst it grants, or one second's worth. */
+export function capacityOf(limitPerSecond: number, burst?: number | undefined): number {
+  return Math.max(1, burst ?? limitPerSecond);
+}
+
 /** Redis key of an account's bucket. */
-function bucketKey(pattern: string, { provider, account }: Account): string {
+export function bucketKey(
+  pattern: string,
+  { provider, account }: Pick<Account, "provider" | "account">,
+): string {
   return pattern.replaceAll("{provider}", provider).replaceAll("{account}", account);
 }
 
 /*
  * A bucket is a hash: `tokens` as they were at `updated_ms` (Redis time). A missing bucket is a full one.
- * Both scripts touch one key, so they run on any topology, and use the server's clock, so that workers need not agree.
+ * All scripts (see also take-token.ts) touch one key, so they run on any topology, and use the server's clock, so that
+ * workers need not agree.
  */
 const readScript = `
 local state = redis.call('HMGET', KEYS[1], 'tokens', 'updated_ms')

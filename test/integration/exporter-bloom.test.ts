@@ -3,12 +3,12 @@ import { BitmapBuilder } from "../../core/filter/bitmap-builder.ts";
 import { BitmapFilter, bitmapKeys, layoutToMeta } from "../../core/filter/bitmap-filter.ts";
 import { type BitmapLayout, bitmapLayout } from "../../core/filter/bitmap-layout.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { type Database, startDatabase } from "./exporter-database.ts";
 import { secretFile, startExporter } from "./exporter-harness.ts";
 import type { MetricsPage } from "./exporter-page.ts";
-import { withRedis } from "./exporter-redis-servers.ts";
 
 const key = "{dedup:sent}";
 const sentCount = 10_000;

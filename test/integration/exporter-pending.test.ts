@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
+import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { frozen, patience } from "../fixtures/processes.ts";
 import { type Database, startDatabase } from "./exporter-database.ts";
 import { startExporter } from "./exporter-harness.ts";
 import type { MetricsPage } from "./exporter-page.ts";
-import { formCluster, startClusterNode, withRedis } from "./exporter-redis-servers.ts";
 
 let workspace: Workspace;
 let database: Database;
@@ -189,8 +190,7 @@ describe("the pending deliveries probe", { timeout: patience }, () => {
   });
 
   it("finds the entries of a registry in a cluster", async () => {
-    const nodes = await Promise.all(["a", "b", "c"].map((name) => startClusterNode(workspace, name)));
-    await formCluster(nodes);
+    const { nodes } = await startRedisCluster(workspace, { name: "node", shards: 3 });
     await wait(100, 5);
     const exporter = await exporterOf({
       topology: "cluster",

@@ -1,13 +1,16 @@
 import { BitmapFilter } from "../../core/filter/bitmap-filter.ts";
 import { bitmapLayout } from "../../core/filter/bitmap-layout.ts";
+import { formCluster } from "../../lab/servers/cluster-form.ts";
+import { startClusterNode } from "../../lab/servers/cluster-node.ts";
 import { type ProviderStandIn, startProviderStandIn } from "../../lab/servers/provider-stand-in.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
+import { startSentinel } from "../../lab/servers/sentinel.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import type { Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { type Database, startDatabase } from "./exporter-database.ts";
 import { secretFile } from "./exporter-harness.ts";
-import { formCluster, startClusterNode, startSentinel, withRedis } from "./exporter-redis-servers.ts";
 
 const sid = `AC${"7".repeat(32)}`;
 const key = "{dedup:sent}";
@@ -44,7 +47,7 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
   const [database, redis, node, provider] = await Promise.all([
     startDatabase(workspace),
     startRedis(workspace, { name: "redis" }),
-    startClusterNode(workspace, "node"),
+    startClusterNode(workspace, { name: "node" }),
     startProviderStandIn(workspace, {
       accounts: [
         { provider: "twilio", sid, authToken: "token", perSecond: 10_000 },
@@ -52,8 +55,12 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
       ],
     }),
   ]);
-  await formCluster([node]);
-  const sentinel = await startSentinel(workspace, { name: "primary", port: redis.port });
+  await formCluster([[node]]);
+  const sentinel = await startSentinel(workspace, {
+    name: "sentinel",
+    primary: redis,
+    primaryName: "primary",
+  });
   const layout = bitmapLayout({ capacity, errorRate: 0.01 });
   const sent = await database.send(1000);
   await withRedis(redis.port, (client) => new BitmapFilter(client, "the test", key, layout).add(sent));

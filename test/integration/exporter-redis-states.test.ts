@@ -2,16 +2,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { secretFile, startExporter } from "./exporter-harness.ts";
-import {
-  selfSignedCertificate,
-  startLoadingRedis,
-  startTlsRedis,
-  withRedis,
-} from "./exporter-redis-servers.ts";
+import { selfSignedCertificate, startLoadingRedis, startTlsRedis } from "./exporter-redis-servers.ts";
 import { expectRecovery, expectVerdict } from "./exporter-verdict.ts";
 
 const filter = { engine: "bitmap", capacity: 1000 };

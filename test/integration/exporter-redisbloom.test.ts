@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startServer } from "../../lab/process.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { type Database, startDatabase } from "./exporter-database.ts";
 import { startExporter } from "./exporter-harness.ts";
 import type { MetricsPage } from "./exporter-page.ts";
-import { withRedis } from "./exporter-redis-servers.ts";
 
 /** Starts a server with BF commands on the port that is appended. */
 const command = process.env.REDISOPS_TEST_BLOOM_SERVER;

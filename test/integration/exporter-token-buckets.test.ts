@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
+import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { secretFile, startExporter } from "./exporter-harness.ts";
-import { formCluster, startClusterNode, withRedis } from "./exporter-redis-servers.ts";
 
 let workspace: Workspace;
 
@@ -65,8 +66,7 @@ describe("the token bucket probe", { timeout: patience }, () => {
   });
 
   it("finds the buckets that a cluster spreads over its nodes", async () => {
-    const nodes = await Promise.all(["a", "b", "c"].map((name) => startClusterNode(workspace, name)));
-    await formCluster(nodes);
+    const { nodes } = await startRedisCluster(workspace, { name: "node", shards: 3 });
     const exporter = await exporterOf({
       topology: "cluster",
       nodes: nodes.map(({ port }) => `127.0.0.1:${port}`),

@@ -1,9 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { formCluster } from "../../lab/servers/cluster-form.ts";
+import { startClusterNode } from "../../lab/servers/cluster-node.ts";
+import { slotOfKey, slotRanges } from "../../lab/servers/cluster-slots.ts";
 import { startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
+import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
+import { startSentinel } from "../../lab/servers/sentinel.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { frozen, patience } from "../fixtures/processes.ts";
 import { secretFile, startExporter } from "./exporter-harness.ts";
-import { formCluster, startClusterNode, startSentinel, withRedis } from "./exporter-redis-servers.ts";
 import { expectRecovery, expectVerdict } from "./exporter-verdict.ts";
 
 let workspace: Workspace;
@@ -21,7 +26,7 @@ const cluster = (...ports: number[]) => ({ topology: "cluster", nodes: ports.map
 
 describe("a Redis Cluster role", { timeout: patience }, () => {
   it("is cluster_down while nobody serves the slots, and up when they are served", async () => {
-    const node = await startClusterNode(workspace, "node");
+    const node = await startClusterNode(workspace, { name: "node" });
     const exporter = await startExporter(workspace, {
       roles: { registry: cluster(node.port) },
       exporter: { probe_timeout: "1s" },
@@ -42,8 +47,7 @@ describe("a Redis Cluster role", { timeout: patience }, () => {
   });
 
   it("is up on three nodes, also when one of those that are asked first hangs or is gone", async () => {
-    const nodes = await Promise.all(["a", "b", "c"].map((name) => startClusterNode(workspace, name)));
-    await formCluster(nodes);
+    const { nodes } = await startRedisCluster(workspace, { name: "node", shards: 3 });
     const spare = await startRedis(workspace, { name: "spare" });
     const gone = await workspace.port();
     const ports = nodes.map(({ port }) => port);
@@ -58,7 +62,7 @@ describe("a Redis Cluster role", { timeout: patience }, () => {
   });
 
   it("is refused when all nodes are gone, and a timeout when all hang", async () => {
-    const nodes = await Promise.all(["a", "b"].map((name) => startClusterNode(workspace, name)));
+    const nodes = await Promise.all(["a", "b"].map((name) => startClusterNode(workspace, { name })));
     const exporter = await startExporter(workspace, {
       roles: { registry: cluster(...nodes.map(({ port }) => port)) },
     });
@@ -75,15 +79,13 @@ describe("a Redis Cluster role", { timeout: patience }, () => {
   });
 
   it("is refused when the node that serves the slot is gone and the others have not noticed yet", async () => {
-    const nodes = await Promise.all(["a", "b", "c"].map((name) => startClusterNode(workspace, name)));
-    await formCluster(nodes);
-    const [first] = nodes;
-    const slot = await withRedis(first?.port ?? 0, (client) => client.cluster("KEYSLOT", "redisops:probe"));
-    const serving = nodes[Math.floor(Number(slot) / Math.ceil(16_384 / nodes.length))];
+    const { nodes } = await startRedisCluster(workspace, { name: "node", shards: 3 });
+    const slot = slotOfKey("redisops:probe");
+    const serving = nodes[slotRanges(nodes.length).findIndex(({ last }) => slot <= last)];
     for (const node of nodes) {
       await withRedis(node.port, (client) => client.config("SET", "cluster-node-timeout", 600_000));
     }
-    await serving?.kill();
+    await serving?.server.kill();
     const exporter = await startExporter(workspace, {
       roles: { registry: cluster(...nodes.map(({ port }) => port)) },
     });
@@ -92,8 +94,8 @@ describe("a Redis Cluster role", { timeout: patience }, () => {
 
   it("is up for a user who may only write the probe’s key and look up slots, without connecting again and again", async () => {
     const secret = "password-of-the-acl-user";
-    const node = await startClusterNode(workspace, "node");
-    await formCluster([node]);
+    const node = await startClusterNode(workspace, { name: "node" });
+    await formCluster([[node]]);
     await withRedis(node.port, (client) =>
       client.call(
         "ACL",
@@ -156,10 +158,8 @@ describe("a Redis Cluster role", { timeout: patience }, () => {
 describe("a Redis role behind Sentinels", { timeout: patience }, () => {
   async function platform() {
     const primary = await startRedis(workspace, { name: "primary" });
-    const sentinels = [
-      await startSentinel(workspace, { name: "sent", port: primary.port }),
-      await startSentinel(workspace, { name: "sent", port: primary.port }),
-    ];
+    const options = { name: "sentinel", primary, primaryName: "sent" };
+    const sentinels = [await startSentinel(workspace, options), await startSentinel(workspace, options)];
     const role = (name: string) => ({
       topology: "sentinel",
       sentinels: sentinels.map(({ port }) => at(port)),
@@ -174,17 +174,17 @@ describe("a Redis role behind Sentinels", { timeout: patience }, () => {
     const exporter = await startExporter(workspace, { roles: { rate_limit: role("sent") } });
     await expectRecovery(exporter, "rate_limit");
 
-    first?.process.pause();
-    await frozen([first?.process.pid ?? 0]);
+    first?.pause();
+    await frozen([first?.pid ?? 0]);
     expect((await exporter.scrape()).verdict("rate_limit")).toBe("up");
-    second?.process.pause();
-    await frozen([second?.process.pid ?? 0]);
+    second?.pause();
+    await frozen([second?.pid ?? 0]);
     expect((await exporter.scrape(1)).verdict("rate_limit")).toBe("timeout");
-    second?.process.resume();
-    await first?.process.kill();
+    second?.resume();
+    await first?.kill();
     await expectRecovery(exporter, "rate_limit");
 
-    await second?.process.kill();
+    await second?.kill();
     await expectVerdict(exporter, {
       role: "rate_limit",
       errorClass: "refused",
@@ -209,7 +209,7 @@ describe("a Redis role behind Sentinels", { timeout: patience }, () => {
 
   it("says that the Sentinels do not know the primary's name", async () => {
     const { sentinels, role } = await platform();
-    await sentinels[0]?.process.kill();
+    await sentinels[0]?.kill();
     const exporter = await startExporter(workspace, { roles: { rate_limit: role("misspelled") } });
     await expectVerdict(exporter, {
       role: "rate_limit",

@@ -5,10 +5,10 @@ import { Cluster, Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { eventsOf, readJournals, wholeRun } from "../fixtures/journal.ts";
 import { type Outcome, RedisopsChild } from "../fixtures/redisops-child.ts";
-import { formCluster, startClusterNode } from "./exporter-redis-servers.ts";
 
 const password = randomBytes(12).toString("hex");
 const secret = "${TEST_PASSWORD}";
@@ -62,8 +62,7 @@ describe.each(["standalone", "cluster"] as const)("redisops recover token-bucket
       client = new Redis({ port: server.port, password, protocol: 2 });
       role = { topology, address: `127.0.0.1:${server.port}`, password: secret };
     } else {
-      const nodes = await Promise.all(["a", "b", "c"].map((name) => startClusterNode(workspace, name)));
-      await formCluster(nodes);
+      const { nodes } = await startRedisCluster(workspace, { name: "node", shards: 3 });
       client = new Cluster(nodes.map(({ port }) => ({ host: "127.0.0.1", port })));
       role = { topology, nodes: [`127.0.0.1:${nodes[0]?.port}`] };
     }

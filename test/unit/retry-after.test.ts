@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { retryAfterSeconds } from "../../../exporters/provider-probe.ts";
+import { retryAfterSeconds } from "../../core/retry-after.ts";
 
 const now = Date.UTC(2026, 0, 1, 12, 0, 0);
 

@@ -1,5 +1,6 @@
 import { Cluster } from "ioredis";
-import { commandError, type RedisConnection } from "./redis/connect.ts";
+import { commandError, type RedisConnection } from "../redis/connect.ts";
+import { registryKeys } from "./entry.ts";
 
 /** For each user, whether the registry has a connection entry. */
 export async function connectedUsers(
@@ -7,7 +8,7 @@ export async function connectedUsers(
   keyPattern: string,
   users: readonly string[],
 ): Promise<boolean[]> {
-  const keys = users.map((user) => keyPattern.replaceAll("{user_id}", user));
+  const keys = users.map(registryKeys(keyPattern));
   if (keys.length === 0) return [];
   const { client } = connection;
   try {
