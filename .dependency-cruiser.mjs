@@ -1,4 +1,4 @@
-const siblings = ["exporters", "alerts", "dashboards", "runbooks", "recovery"];
+const siblings = ["fallbacks", "exporters", "alerts", "dashboards", "runbooks", "recovery"];
 
 /** The house's arrows; docs/architecture.md says why. */
 export default {

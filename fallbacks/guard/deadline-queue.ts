@@ -1,0 +1,53 @@
+/** Something that has to be over by a time. */
+export interface Expiring {
+  /** When it has to be over, on the scale of `performance.now()`. */
+  readonly expires: number;
+  /** Whether it is over. */
+  readonly settled: boolean;
+  /** Told that its time has come while it is not over; must be settled afterwards. */
+  expire(): void;
+}
+
+/**
+ * Deadlines of equal length, in the order in which they were set, behind one timer: a timer for each call would cost more
+ * than the rest of the guard. What is settled leaves the queue with the next one that is added behind it.
+ */
+export class DeadlineQueue {
+  readonly #entries: Expiring[] = [];
+  #head = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Adds one that expires no earlier than those added before. `milliseconds` are left until then. */
+  add(entry: Expiring, milliseconds: number): void {
+    this.#dropSettled();
+    this.#entries.push(entry);
+    this.#timer ??= setTimeout(this.#expire, milliseconds);
+  }
+
+  readonly #expire = (): void => {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
+      if (!entry.settled && entry.expires > now) break;
+      this.#head += 1;
+      if (!entry.settled) entry.expire();
+    }
+    this.#dropSettled();
+    const next = this.#entries[this.#head];
+    if (next !== undefined) {
+      this.#timer ??= setTimeout(this.#expire, Math.max(1, Math.ceil(next.expires - now)));
+    }
+  };
+
+  #dropSettled(): void {
+    const entries = this.#entries;
+    while (this.#head < entries.length && entries[this.#head]?.settled === true) this.#head += 1;
+    if (this.#head === entries.length) {
+      entries.length = 0;
+      this.#head = 0;
+    } else if (this.#head >= 1_024 && this.#head * 2 >= entries.length) {
+      entries.splice(0, this.#head);
+      this.#head = 0;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import pg from "pg";
+import { type Registry, register } from "prom-client";
+import type { ErrorClass } from "../../catalog/error-class.ts";
+import type { PostgresConfig } from "../../core/config/postgres-section.ts";
+import { describePostgres, postgresClientOptions } from "../../core/postgres/connect.ts";
+import { postgresErrorClass } from "../../core/postgres/postgres-error.ts";
+import { type CounterSeries, Signals } from "../signals/signals.ts";
+import { failSpan, startSpan } from "../signals/spans.ts";
+import { storeFailures } from "../signals/store-failures.ts";
+import { Breaker, type BreakerOptions, rejected } from "./breaker.ts";
+import { type StoreFailure, storeFailure } from "./store-failure.ts";
+
+/** How to reach Postgres: the `postgres` section of redisops.yaml, of which the tables are not needed. PgBouncer will do. */
+export type PostgresConnectionConfig = Omit<PostgresConfig, "tables">;
+
+/** How much of Postgres one process may take: the bulkhead. */
+export interface BulkheadOptions {
+  /** Statements at the same time, each on a connection of its own. Default 8. */
+  readonly maxConcurrent?: number | undefined;
+  /** Statements that may wait for their turn; the next one gets no answer, at once. Default 256. */
+  readonly maxQueued?: number | undefined;
+  /** Milliseconds from asking to answer, waiting included. Default 50. */
+  readonly deadlineMs?: number | undefined;
+  readonly breaker?: BreakerOptions | undefined;
+  /** The prom-client registry for the signals; the default one when left out. */
+  readonly metrics?: Registry | undefined;
+}
+
+interface Waiting {
+  start: (() => void) | undefined;
+}
+
+/** Longest time for a new connection, in milliseconds; a statement gives up earlier, the connection serves the next one. */
+const connectTimeout = 2_000;
+
+/**
+ * Postgres behind a bulkhead (bounded concurrency, bounded queue), a deadline and a breaker, so that a fallback that
+ * reads from it cannot take it down with a burst, nor the process that reads.
+ */
+export class GuardedPostgres {
+  readonly #pool: pg.Pool;
+  readonly #maxConcurrent: number;
+  readonly #maxQueued: number;
+  readonly #deadlineMs: number;
+  readonly #breaker: Breaker;
+  readonly #calls: CounterSeries;
+  readonly #shortCircuited: CounterSeries;
+  readonly #failures: Readonly<Record<ErrorClass, CounterSeries>>;
+  readonly #forget: () => void;
+  readonly #queue: Waiting[] = [];
+  #running = 0;
+  #waiting = 0;
+
+  constructor(config: PostgresConnectionConfig, options: BulkheadOptions = {}) {
+    this.#maxConcurrent = options.maxConcurrent ?? 8;
+    this.#maxQueued = options.maxQueued ?? 256;
+    this.#deadlineMs = options.deadlineMs ?? 50;
+    this.#breaker = new Breaker(options.breaker);
+    const signals = Signals.of(options.metrics ?? register);
+    const role = "postgres";
+    this.#calls = signals.counter("redisops_store_calls_total", { role });
+    this.#shortCircuited = signals.counter("redisops_store_short_circuited_total", { role });
+    this.#failures = storeFailures(signals, role);
+    this.#forget = signals.gauge("redisops_breakers_open", { role }, () => (this.#breaker.open ? 1 : 0));
+    this.#pool = new pg.Pool({
+      ...postgresClientOptions(config, describePostgres(config)),
+      application_name: "redisops-fallbacks",
+      connectionTimeoutMillis: connectTimeout,
+      max: this.#maxConcurrent,
+      idleTimeoutMillis: 30_000,
+      allowExitOnIdle: true,
+    });
+    // Without a listener a connection that dies while idle would end the process.
+    this.#pool.on("error", () => undefined);
+  }
+
+  /**
+   * Runs one statement. Never rejects for want of an answer: the outcome is then a StoreFailure, also when the statement
+   * may have been executed all the same. Rejects with Postgres's error when the statement itself is at fault.
+   */
+  async query<Row extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[],
+    deadlineMs = this.#deadlineMs,
+  ): Promise<pg.QueryResult<Row> | StoreFailure> {
+    const end = performance.now() + deadlineMs;
+    if (this.#running >= this.#maxConcurrent) {
+      if (this.#waiting >= this.#maxQueued || this.#breaker.open) {
+        this.#shortCircuited.pending += 1;
+        return storeFailure(this.#breaker.open ? "short_circuited" : "overloaded");
+      }
+      if (!(await this.#turn(deadlineMs))) {
+        this.#shortCircuited.pending += 1;
+        return storeFailure("overloaded");
+      }
+    } else {
+      this.#running += 1;
+    }
+    try {
+      return await this.#run<Row>(text, values, end);
+    } finally {
+      this.#release();
+    }
+  }
+
+  /** Ends all connections; does not wait for a server that hangs. */
+  async close(): Promise<void> {
+    this.#forget();
+    await Promise.race([this.#pool.end(), new Promise((resolve) => setTimeout(resolve, 500).unref())]);
+  }
+
+  async #run<Row extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[],
+    end: number,
+  ): Promise<pg.QueryResult<Row> | StoreFailure> {
+    const now = performance.now();
+    const admission = this.#breaker.admit(now);
+    if (admission === rejected) {
+      this.#shortCircuited.pending += 1;
+      return storeFailure("short_circuited");
+    }
+    this.#calls.pending += 1;
+    const span = startSpan("query", "postgres");
+    try {
+      const result = await this.#queryUntil<Row>({ text, values: [...values] }, Math.max(1, end - now));
+      this.#breaker.succeeded(admission);
+      span?.end();
+      return result;
+    } catch (error) {
+      const errorClass = postgresErrorClass(error);
+      failSpan(span, errorClass);
+      if (errorClass === "other") {
+        this.#breaker.succeeded(admission);
+        throw error;
+      }
+      this.#failures[errorClass].pending += 1;
+      this.#breaker.failed(admission, performance.now());
+      return storeFailure(errorClass);
+    }
+  }
+
+  /** The deadline covers the connection as well; a statement that outlives it costs its connection. */
+  #queryUntil<Row extends pg.QueryResultRow>(
+    query: pg.QueryConfig,
+    left: number,
+  ): Promise<pg.QueryResult<Row>> {
+    const timed = this.#pool.query<Row>({ ...query, query_timeout: left } as pg.QueryConfig);
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("timeout: no answer before the deadline")), left);
+      timed.then(resolve, reject).finally(() => clearTimeout(timer));
+    });
+  }
+
+  /** Waits for a running statement to end. Answers false when that takes too long. */
+  #turn(milliseconds: number): Promise<boolean> {
+    this.#waiting += 1;
+    return new Promise((resolve) => {
+      const waiting: Waiting = { start: undefined };
+      const timer = setTimeout(() => {
+        waiting.start = undefined;
+        this.#waiting -= 1;
+        resolve(false);
+      }, milliseconds);
+      waiting.start = () => {
+        clearTimeout(timer);
+        this.#waiting -= 1;
+        resolve(true);
+      };
+      this.#queue.push(waiting);
+    });
+  }
+
+  /** Hands the place of a statement that ended to the next one that still waits. */
+  #release(): void {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      if (next.start === undefined) continue;
+      next.start();
+      return;
+    }
+    this.#running -= 1;
+  }
+}
