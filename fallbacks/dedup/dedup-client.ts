@@ -8,6 +8,9 @@ import { StoreFailure } from "../guard/store-failure.ts";
 import { Decisions } from "../signals/decisions.ts";
 import { type CounterSeries, Signals } from "../signals/signals.ts";
 
+/** What a filter has when nothing else is said; the same as in redisops.yaml. */
+export const defaults = { key: "{dedup}", error_rate: 0.01 } as const;
+
 /** The filter: as in redisops.yaml, with its defaults (key `{dedup}`, a false-positive ratio of 0.01). */
 export interface DedupFilter extends Pick<FilterConfig, "engine" | "capacity"> {
   readonly key?: string | undefined;
@@ -55,9 +58,18 @@ export class DedupClient {
   readonly #decisions: Decisions<"skip_dedup">;
   readonly #suppressed: CounterSeries;
 
-  /** Takes a `dedup` section of redisops.yaml as it is. */
+  /**
+   * Takes a `dedup` section of redisops.yaml as it is.
+   *
+   * @throws RangeError for a capacity or an error rate that no bitmap filter can have
+   */
   constructor(config: DedupConnectionConfig, options: GuardOptions = {}) {
-    const { engine, key = "{dedup}", capacity, error_rate: errorRate = 0.01 } = config.filter;
+    const {
+      engine,
+      capacity,
+      key = defaults.key,
+      error_rate: errorRate = defaults.error_rate,
+    } = config.filter;
     const metrics = options.metrics ?? register;
     this.#key = key;
     if (engine === "bitmap") {

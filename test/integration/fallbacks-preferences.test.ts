@@ -82,17 +82,19 @@ describe("a preference", { timeout: patience }, () => {
   });
 
   test("is read by one statement for all who ask at the same time", async () => {
+    // Room for one statement and none that waits: a second one would have no answer.
+    const narrow = await platform.worker(connection(), { bulkhead: { maxConcurrent: 1, maxQueued: 0 } });
+    expect(await narrow.client.ready(patience)).toBe(true);
     const blocker = await platform.connect();
     await blocker.query("BEGIN; LOCK TABLE preferences IN ACCESS EXCLUSIVE MODE");
-    const decisions = Promise.all(Array.from({ length: 100 }, () => worker.sms(user)));
-    const waiting = () => blocker.query("SELECT 1 FROM pg_locks WHERE NOT granted");
-    await waitUntil(async () => (await waiting()).rowCount !== 0, { what: "a read", deadlineMs: patience });
-    // All that were asked have their answer from the cache by the time a later question has.
-    await admin.ping();
-    expect((await waiting()).rowCount).toBe(1);
+    const decisions = Promise.all(Array.from({ length: 100 }, () => narrow.sms(user)));
+    await waitUntil(
+      async () => (await blocker.query("SELECT 1 FROM pg_locks WHERE NOT granted")).rowCount === 1,
+      { what: "the read to wait for the lock", deadlineMs: patience },
+    );
     await blocker.query("COMMIT");
-    expect((await decisions).map(({ source }) => source)).toEqual(Array(100).fill("postgres"));
     await blocker.end();
+    expect((await decisions).map(({ source }) => source)).toEqual(Array(100).fill("postgres"));
   });
 });
 
@@ -113,6 +115,18 @@ describe("an opt-out counts a second after its commit", { timeout: patience }, (
     expect((await worker.sms(user)).optedIn).toBe(false);
     await worker.client.set({ userId: user, channel: "sms", optedOut: false });
     expect((await worker.sms(user)).optedIn).toBe(true);
+  });
+
+  test("at once in the process that makes it, also when the cache refuses to drop its entry", async () => {
+    const old = await cachedAsOptedIn();
+    await admin.replicaof("127.0.0.1", await platform.workspace.port());
+    try {
+      await worker.client.set({ userId: user, channel: "sms", optedOut: true });
+      expect(await worker.sms(user)).toEqual({ optedIn: false, source: "postgres", degraded: false });
+      expect(await entry(user)).toBe(old);
+    } finally {
+      await admin.replicaof("NO", "ONE");
+    }
   });
 
   test("when a program in another language makes it, and the cache still holds the old entry", async () => {

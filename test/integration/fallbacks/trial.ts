@@ -92,19 +92,22 @@ export interface Symptom {
 }
 
 /**
- * Brings a fault about, and expects of every role while it holds: no decision about an
- * affected key is made by the store, all others are; the failures are counted under the right class and no other; the
- * breaker opens.
+ * Brings a fault about, and expects of every role while it holds: no decision about an affected key is made by the store,
+ * all others are; the failures are counted under the right class and no other; the breaker opens. The roles are looked at
+ * at the same time, as a failover may end the fault soon. `symptom` may differ from role to role.
  */
 export async function expectDegraded(
   trials: readonly Trial[],
-  symptom: Symptom,
+  symptom: Symptom | ((trial: Trial) => Symptom),
   inject: () => Promise<void>,
 ): Promise<void> {
-  const before = new Map<Trial, Failures>();
-  for (const trial of trials) before.set(trial, await trial.failures());
+  const before = await Promise.all(trials.map((trial) => trial.failures()));
   await inject();
-  for (const trial of trials) await expectSymptom(trial, symptom, before.get(trial));
+  await Promise.all(
+    trials.map((trial, index) =>
+      expectSymptom(trial, typeof symptom === "function" ? symptom(trial) : symptom, before[index]),
+    ),
+  );
 }
 
 async function expectSymptom(trial: Trial, symptom: Symptom, before: Failures | undefined): Promise<void> {
