@@ -1,11 +1,18 @@
 import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import pg from "pg";
+import { Registry } from "prom-client";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parseConfig } from "../../core/config/load.ts";
+import { Secret } from "../../core/config/secret.ts";
+import { auditExposures } from "../../core/exposures/audit.ts";
+import { connectPostgres } from "../../core/postgres/connect.ts";
+import { defaultPreferenceTables, preferencesSchema } from "../../core/preferences/schema.ts";
 import { Probes } from "../../exporters/probes.ts";
+import { PreferencesClient } from "../../fallbacks/preferences/preferences-client.ts";
 import { type PostgresServer, startPostgres } from "../../lab/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
 import { recoveries } from "../../recovery/recoveries.ts";
@@ -37,8 +44,10 @@ beforeAll(async () => {
     CREATE TABLE pending_deliveries (user_id text NOT NULL, created_at timestamptz NOT NULL);
     INSERT INTO notifications SELECT 'n' || n, now() - interval '1 hour' FROM generate_series(1, 1000) AS n;
     INSERT INTO pending_deliveries VALUES ('u1', now() - interval '1 hour');`);
+  await database.query(preferencesSchema);
   for (const statement of grants) await database.query(statement);
   await database.query("ALTER ROLE redisops PASSWORD 'postgres-secret'");
+  await database.query("ALTER ROLE worker PASSWORD 'postgres-secret'");
   await database.end();
   process.env.SECURITY_DOC_POSTGRES = "postgres-secret";
   process.env.SECURITY_DOC_REDIS = "redis-secret";
@@ -125,4 +134,51 @@ it.each<[RecoveryName, string]>([
     const { verification } = await executePlan(recoveries[name], context, plan);
     expect(verification.holds).toBe(true);
   }
+});
+
+it("decides about preferences, moves what it decided by default, and audits it, with the documented rules and grants", async () => {
+  await createUser("worker", "application, preferences");
+  const database = configure("probing").postgres;
+  if (database === undefined) throw new Error("no postgres section");
+  const closed = `127.0.0.1:${await workspace.port()}`;
+  const secret = new Secret("${SECURITY_DOC_REDIS}");
+  const directory = await workspace.folder("exposures");
+  const open = (address: string, postgresAddress: string) =>
+    new PreferencesClient(
+      { topology: "standalone", address, username: "worker", password: secret },
+      {
+        deadlineMs: 5_000,
+        bulkhead: { deadlineMs: 5_000 },
+        postgres: { ...database, address: postgresAddress, user: "worker" },
+        exposures: { directory, segmentAgeMs: 10 },
+        shipMs: 20,
+        metrics: new Registry(),
+      },
+    );
+  const client = open(`127.0.0.1:${redis.port}`, database.address);
+  expect(await client.ready(30_000)).toBe(true);
+  await client.set({ userId: "u1", channel: "sms", optedOut: true });
+  const question = { userId: "u1", channel: "sms", notificationId: "n1" };
+  await waitUntil(async () => (await client.check(question)).source === "cache", {
+    what: "the cache to be filled",
+    deadlineMs: 30_000,
+  });
+  expect(await client.check(question)).toMatchObject({ optedIn: false });
+  const blind = open(closed, closed);
+  expect(await blind.check(question)).toMatchObject({ optedIn: true, source: "default" });
+  await blind.close();
+  const connection = await connectPostgres(database, { connect: 5_000, statement: 5_000 });
+  const options = { tables: defaultPreferenceTables, since: 0, folders: [] };
+  await waitUntil(
+    async () => (await auditExposures(connection.client, options, () => undefined)).in_table === 1,
+    {
+      what: "the exposure to be moved",
+      deadlineMs: 30_000,
+    },
+  );
+  const found: unknown[] = [];
+  await auditExposures(connection.client, options, (more) => void found.push(...more));
+  expect(found).toMatchObject([{ user_id: "u1", channel: "sms", notification_id: "n1" }]);
+  await connection.close();
+  await client.close();
 });

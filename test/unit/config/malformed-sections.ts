@@ -107,7 +107,7 @@ export const malformedSections: readonly Malformed[] = [
     "an unknown table",
     `${postgres}  tables: {sent: {}}\n`,
     "7:12 postgres.tables.sent",
-    "unknown key; known here: sent_notifications, pending_deliveries",
+    "unknown key; known here: sent_notifications, pending_deliveries, preferences",
   ],
   [
     "an upper-case provider",
