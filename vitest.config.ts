@@ -1,8 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+const project = (name: string, ...folders: string[]) => ({
+  extends: true as const,
+  test: { name, include: folders.map((folder) => `test/${folder}/**/*.test.ts`) },
+});
+
+/** `vitest run --project integration fallbacks` runs the files of one project whose path contains the word. */
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [project("unit", "unit", "closure"), project("integration", "integration", "cli")],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
