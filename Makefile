@@ -1,8 +1,9 @@
 # Every target first installs what is missing; see scripts/bootstrap.sh.
-.PHONY: help demo test bench generate verify bootstrap
+.PHONY: help demo lab test bench generate verify bootstrap
 
 help:
 	@echo 'make demo       the main job on real servers, told step by step; leaves nothing running'
+	@echo 'make lab        the whole platform on this machine, to break and to watch; until Ctrl-C'
 	@echo 'make test       every check: format, lint, types, import rules, generated files, all tests'
 	@echo 'make bench      all benchmarks; one of them: make bench NAME=bloom'
 	@echo 'make generate   write the generated files anew'
@@ -14,6 +15,9 @@ bootstrap:
 
 demo: bootstrap
 	@npm run --silent demo
+
+lab: bootstrap
+	@npx --no-install redisops lab up
 
 test: bootstrap
 	@npm test

@@ -1,9 +1,11 @@
 import yargs, { type Argv } from "yargs";
 import { RedisopsError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
+import { auditCommand } from "./commands/audit.ts";
 import { configCommand } from "./commands/config.ts";
 import { exporterCommand } from "./commands/exporter.ts";
 import { generateCommand } from "./commands/generate.ts";
+import { labCommand } from "./commands/lab.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { statusCommand } from "./commands/status.ts";
 
@@ -39,10 +41,12 @@ export function commandLine(words: readonly string[], finish: (code: number) => 
     .usage("$0 <command>\n\nKeeps a platform alive while one of its Redis roles is failing.")
     .command(statusCommand(finish))
     .command(recoverCommand(finish))
+    .command(auditCommand(finish))
     .command(exporterCommand(finish))
     .command(configCommand(finish))
     .command(generateCommand(finish))
-    .demandCommand(1, "Name a command: status, recover, exporter, config or generate")
+    .command(labCommand(finish))
+    .demandCommand(1, "Name a command: status, recover, audit, exporter, config, generate or lab")
     .recommendCommands()
     .strictCommands()
     .strict()

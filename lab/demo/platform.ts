@@ -1,24 +1,16 @@
-import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { promisify } from "node:util";
-import { startServer } from "../process.ts";
-import { type AlertmanagerServer, startAlertmanager } from "../servers/alertmanager.ts";
-import { answersOk } from "../servers/http-ready.ts";
+import { pathToFileURL } from "node:url";
+import { checkout } from "../checkout.ts";
+import { generateAlerts, startAlerting, startExporter } from "../platform/observability.ts";
+import type { AlertmanagerServer } from "../servers/alertmanager.ts";
 import { type PostgresServer, startPostgres } from "../servers/postgres.ts";
-import { type PrometheusServer, startPrometheus } from "../servers/prometheus.ts";
+import type { PrometheusServer } from "../servers/prometheus.ts";
 import { startProviderStandIn } from "../servers/provider-stand-in.ts";
 import { type RedisServer, startRedis } from "../servers/redis.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../servers/webhook-receiver.ts";
 import type { Workspace } from "../workspace.ts";
 import { demoAccountSid, demoConfig, demoInterval, demoSecrets } from "./demo-config.ts";
-
-const run = promisify(execFile);
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-/** The command line of redisops, run from this checkout. */
-export const redisopsCommand = [process.execPath, join(root, "bin", "redisops.js")] as const;
 
 /** Everything that runs during the demo. */
 export interface DemoPlatform {
@@ -69,32 +61,19 @@ export async function startPlatform(workspace: Workspace, ids: number): Promise<
       provider: provider.url,
       prometheus: `http://127.0.0.1:${prometheusPort}`,
       webhooks: webhooks.url,
-      runbooks: pathToFileURL(join(root, "runbooks")).href,
+      runbooks: pathToFileURL(join(checkout, "runbooks")).href,
       stateDir: join(folder, "state"),
       ids,
     }),
   );
-  const generated = join(folder, "generated");
-  const [program, ...words] = redisopsCommand;
-  await run(program, [...words, "generate", "alerts", "--config", configFile, "--out", generated], { env });
-  await startServer(workspace, {
-    name: "redisops exporter",
-    command: [program, ...words, "exporter", "--config", configFile],
-    cwd: folder,
-    logFile: join(folder, "exporter.log"),
-    env,
-    ready: () => answersOk(`http://${exporter}/-/ready`),
-  });
-  const alertmanager = await startAlertmanager(workspace, {
-    configFile: join(generated, "alertmanager.yml"),
-  });
-  const prometheus = await startPrometheus(workspace, {
-    port: prometheusPort,
-    scrapeInterval: demoInterval,
-    evaluationInterval: demoInterval,
-    ruleFiles: [join(generated, "redisops.rules.yml")],
+  const observed = { configFile, folder, env };
+  const alerts = await generateAlerts(observed);
+  await startExporter(workspace, observed, exporter);
+  const { alertmanager, prometheus } = await startAlerting(workspace, {
+    alerts,
+    prometheusPort,
+    interval: demoInterval,
     scrape: [{ job: "redisops", targets: [exporter] }],
-    alertmanager: alertmanager.address,
   });
   return {
     registry,

@@ -3,12 +3,13 @@ import { once } from "node:events";
 import { styleText } from "node:util";
 import { modes } from "../../catalog/modes.ts";
 import { loadConfig } from "../../core/config/load.ts";
+import { redisopsCommand } from "../checkout.ts";
 import { waitUntil } from "../wait.ts";
 import type { Workspace } from "../workspace.ts";
 import { demoInterval } from "./demo-config.ts";
 import { loadNotifications } from "./load-notifications.ts";
 import { alertGone, alertInState, exported, notified, routedAlert } from "./observe.ts";
-import { type DemoPlatform, redisopsCommand, startPlatform } from "./platform.ts";
+import { type DemoPlatform, startPlatform } from "./platform.ts";
 
 /** Sent notifications that the demo loads. */
 const sentIds = 500_000;

@@ -14,6 +14,8 @@ const commands = [
   "status",
   "recover",
   ...Object.keys(recoveryPurposes).map((name) => `recover ${name}`),
+  "audit",
+  "audit preferences",
   "exporter",
   "config",
   "config check",
@@ -21,6 +23,12 @@ const commands = [
   "generate",
   "generate alerts",
   "generate dashboards",
+  "lab",
+  "lab up",
+  "lab status",
+  "lab inject",
+  "lab rate",
+  "lab down",
 ];
 
 const fileOf = (command: string) => `${["redisops", ...command.split(" ").filter(Boolean)].join("-")}.txt`;

@@ -7,7 +7,7 @@ import { printedError, run } from "./run.ts";
 const next = "  next: redisops --help lists the commands; each of them has its own --help.\n";
 
 test.each([
-  ["", "Name a command: status, recover, exporter, config or generate"],
+  ["", "Name a command: status, recover, audit, exporter, config, generate or lab"],
   ["statu", "Unknown command. Did you mean status?"],
   ["frobnicate", "Unknown command: frobnicate"],
   ["recover", "Say what to recover: bloom, token-buckets"],
@@ -16,6 +16,8 @@ test.each([
   ["config", "Say what to do with the configuration: check or show"],
   ["generate", "Say what to generate: alerts or dashboards"],
   ["generate alerts", "Missing required argument: out"],
+  ["lab", "Say what to do with the lab: up, status, inject, rate or down"],
+  ["lab upp", "Unknown command. Did you mean up?"],
   ["status dedup", "Unknown command: dedup"],
   ["status --rolle dedup", "Unknown option: --rolle"],
   ["recover bloom --dry-run", "Unknown option: --dry-run"],

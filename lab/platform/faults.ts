@@ -1,0 +1,41 @@
+/** What can be done to the platform, as `redisops lab inject` lists it. */
+export const faults = {
+  kill: "SIGKILL to the role's server: refused until healed",
+  hang: "SIGSTOP: the connections stay, nothing answers",
+  slow: "the server runs a fifth of the time, in slices: answers take up to 400 ms longer",
+  restart: "stops and starts the server with what it has stored",
+  "restart-empty": "starts the server again without its data",
+  failover: "makes a replica the primary, of the filter or of a shard of the cluster",
+  "cut-shard": "SIGKILL to a shard's primary and replica: its slots are served by nobody",
+  "fill-postgres-pool": "takes PgBouncer's whole pool and most of Postgres's connections, and keeps them",
+  "provider-429": "makes a provider's account, or all of them, answer 429",
+  "kafka-down": "SIGKILL to Kafka",
+  heal: "undoes every fault, or those of one role",
+} as const;
+
+export type FaultName = keyof typeof faults;
+
+/** One request to `lab inject`. */
+export interface FaultRequest {
+  readonly fault: FaultName;
+  /** A Redis role or a process of the platform. */
+  readonly role?: string | undefined;
+  /** A shard of the cluster, counted from 0. */
+  readonly shard?: number | undefined;
+  /** A provider of redisops.yaml. */
+  readonly provider?: string | undefined;
+  /** One of its accounts; all when left out. */
+  readonly account?: string | undefined;
+  /** Milliseconds after which the fault is undone; never when left out. */
+  readonly forMs?: number | undefined;
+}
+
+/** A fault that holds. */
+export interface ActiveFault {
+  readonly fault: FaultName;
+  readonly target: string;
+  /** ISO time. */
+  readonly since: string;
+  /** ISO time at which it undoes itself; null when it does not. */
+  readonly until: string | null;
+}

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { stringify } from "yaml";
+import { checkout } from "../checkout.ts";
+
+/** What the platform's redisops.yaml depends on. Addresses are `host:port`. */
+export interface PlatformAddresses {
+  readonly name: string;
+  readonly registry: string;
+  readonly rateLimit: string;
+  readonly sequence: string;
+  readonly cluster: readonly string[];
+  readonly sentinels: readonly string[];
+  readonly dedupPrimary: string;
+  readonly postgres: string;
+  readonly provider: string;
+  readonly exporter: string;
+  readonly prometheus: string;
+  readonly stateDir: string;
+  /** For each secret the file that holds it. */
+  readonly secrets: Readonly<Record<PlatformSecret, string>>;
+}
+
+/** What the configuration refers to and must not hold. */
+export const platformSecrets = [
+  "postgres-password",
+  "twilio-token",
+  "sendgrid-main-key",
+  "sendgrid-backup-key",
+  "page-webhook",
+  "ticket-webhook",
+  "watchdog-webhook",
+] as const;
+
+export type PlatformSecret = (typeof platformSecrets)[number];
+
+/** How often the lab's Prometheus scrapes and evaluates. */
+export const labInterval = "2s";
+
+/** Requests per second that the providers grant an account. */
+const accountLimit = 1_000;
+
+/** The SIDs of the Twilio stand-in's accounts, by their names in redisops.yaml. */
+const twilioSids = { main: `AC${"0".repeat(32)}`, backup: `AC${"1".repeat(32)}` } as const;
+
+/** The platform's redisops.yaml: all roles, with the catalog's own thresholds. */
+export function platformConfig(addresses: PlatformAddresses): string {
+  const secret = (name: PlatformSecret) => `file:${addresses.secrets[name]}`;
+  const standalone = (address: string) => ({ topology: "standalone", address });
+  const cluster = { topology: "cluster", nodes: addresses.cluster };
+  const account = { limit_per_second: accountLimit };
+  const twilio = { ...account, auth_token: secret("twilio-token") };
+  return stringify({
+    platform: addresses.name,
+    roles: {
+      registry: standalone(addresses.registry),
+      rate_limit: standalone(addresses.rateLimit),
+      sequence: standalone(addresses.sequence),
+      preferences: cluster,
+      token_bucket: cluster,
+      dedup: {
+        topology: "sentinel",
+        sentinels: addresses.sentinels,
+        primary: addresses.dedupPrimary,
+        filter: { engine: "bitmap", key: "{dedup:sent}", capacity: 2_000_000, error_rate: 0.001 },
+      },
+    },
+    postgres: {
+      address: addresses.postgres,
+      database: "postgres",
+      user: "postgres",
+      password: secret("postgres-password"),
+      tables: {
+        sent_notifications: { table: "notifications" },
+        pending_deliveries: { table: "pending_deliveries" },
+        preferences: { table: "preferences" },
+      },
+    },
+    providers: {
+      twilio: {
+        kind: "twilio",
+        base_url: addresses.provider,
+        accounts: {
+          main: { ...twilio, account_sid: twilioSids.main },
+          backup: { ...twilio, account_sid: twilioSids.backup },
+        },
+      },
+      sendgrid: {
+        kind: "sendgrid",
+        base_url: addresses.provider,
+        accounts: {
+          main: { ...account, api_key: secret("sendgrid-main-key") },
+          backup: { ...account, api_key: secret("sendgrid-backup-key") },
+        },
+      },
+    },
+    exporter: { listen: addresses.exporter },
+    prometheus: { url: addresses.prometheus },
+    alerting: {
+      runbook_base_url: pathToFileURL(join(checkout, "runbooks")).href,
+      group_wait: "1s",
+      receivers: {
+        page: { webhook: secret("page-webhook") },
+        ticket: { webhook: secret("ticket-webhook") },
+        watchdog: { webhook: secret("watchdog-webhook") },
+      },
+    },
+    state_dir: addresses.stateDir,
+  });
+}
