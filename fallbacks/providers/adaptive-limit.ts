@@ -68,6 +68,7 @@ export class AdaptiveLimit {
   #learned: number | undefined;
   #learnedAlone = false;
   #lastCut = Number.NEGATIVE_INFINITY;
+  #acceptedSinceCut = true;
   #tokens: number;
   #updated = Number.NEGATIVE_INFINITY;
 
@@ -111,6 +112,7 @@ export class AdaptiveLimit {
   /** The provider accepted a request, which the account's bucket had granted or not. */
   accepted(now: number, byBucket: boolean): void {
     this.#accepted.add(now);
+    this.#acceptedSinceCut = true;
     if (this.#learned === undefined) return;
     const factor = byBucket && this.#learnedAlone ? bucketFactor : 1;
     this.#setLearned(this.#learned + factor * Math.min(raise, this.#learned * maxRaiseShare));
@@ -118,11 +120,13 @@ export class AdaptiveLimit {
 
   /**
    * The provider answered 429 to a request that was sent at `sentAt`, granted by the account's bucket or not. All 429s of
-   * one overload count once.
+   * one overload count once; and an account that accepts nothing at all says nothing about the rate that it will accept
+   * later, so those count once as well.
    */
   refused(sentAt: number, now: number, byBucket: boolean): void {
-    if (sentAt < this.#lastCut) return;
+    if (sentAt < this.#lastCut || !this.#acceptedSinceCut) return;
     this.#lastCut = now;
+    this.#acceptedSinceCut = false;
     this.#learnedAlone = !byBucket;
     const kept = keptShare * (this.#learned ?? Math.min(this.#configured, this.#accepted.total(now)));
     const least = this.#learned === undefined ? this.#configured * firstShare : 0;

@@ -38,6 +38,8 @@ export interface RouterOptions extends BulkheadOptions {
   readonly maxInFlight?: number | undefined;
 }
 
+const markAttempts = 3;
+
 /**
  * Routes messages: to the connection server of their recipient, or into pending_deliveries.
  *
@@ -141,7 +143,7 @@ export class MessageRouter {
   }
 
   async #defer(message: Message, reason: PendingReason, mark: boolean): Promise<RouteResult> {
-    const marking = mark ? this.#registry.markQueued(message.userId) : true;
+    const marking = mark ? this.#markQueued(message.userId) : true;
     const storing = this.#pending.append(message);
     // Both have to settle: a message that was stored although the answer is lost must be marked as well.
     const [stored, marked] = await Promise.allSettled([storing, marking]);
@@ -149,6 +151,17 @@ export class MessageRouter {
     if (stored.status === "rejected") throw stored.reason;
     this.#deferred.pending += 1;
     return { outcome: "pending", reason, duplicate: stored.value.duplicate };
+  }
+
+  /**
+   * A call that is late once, in a registry that is well for the other routers, must not leave the entry unmarked. Once
+   * the breaker is open the attempts cost nothing.
+   */
+  async #markQueued(userId: string): Promise<boolean> {
+    for (let attempt = 0; attempt < markAttempts; attempt += 1) {
+      if (await this.#registry.markQueued(userId)) return true;
+    }
+    return false;
   }
 
   async #deferOrHandOver(message: Message, entry: RegistryEntry): Promise<RouteResult> {

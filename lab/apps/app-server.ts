@@ -4,7 +4,7 @@ import { RateLimiter } from "../../fallbacks/rate-limit/rate-limiter.ts";
 import { MessageRouter } from "../../fallbacks/registry/message-router.ts";
 import { RegistryClient } from "../../fallbacks/registry/registry-client.ts";
 import { SequenceClient } from "../../fallbacks/sequence/sequence-client.ts";
-import { section, storeDeadlineMs, throughPgBouncer } from "../platform/settings.ts";
+import { routing, section, storeDeadlineMs, throughPgBouncer } from "../platform/settings.ts";
 import { runApp } from "./app.ts";
 import { handOver } from "./hand-over.ts";
 
@@ -23,7 +23,7 @@ await runApp(async ({ settings, config }) => {
   const registry = new RegistryClient(section(config, "registry"), guard);
   const limiter = new RateLimiter(section(config, "rate_limit"), guard);
   const sequence = new SequenceClient(section(config, "sequence"), guard);
-  const router = new MessageRouter(registry, { ...connection, tables }, handOver(settings));
+  const router = new MessageRouter(registry, { ...connection, tables }, handOver(settings), routing);
   const counts = { delivered: 0, pending: 0, refused: 0, notAccepted: 0, timestampIds: 0 };
   await Promise.all([registry.ready(5_000), limiter.ready(5_000), sequence.ready(5_000)]);
 

@@ -44,6 +44,9 @@ export const storeDeadlineMs = 250;
 /** The same for Postgres behind the preferences, where a late answer costs the connection as well. */
 export const postgresDeadlineMs = 1_000;
 
+/** How messages are routed, for the same reason: longer deadlines, and so a longer time until order is settled. */
+export const routing = { deadlineMs: 5_000, deliverDeadlineMs: 5_000, settleMs: 12_000 } as const;
+
 const platformSettings = z.object({
   /** The platform's redisops.yaml. */
   configFile: z.string(),

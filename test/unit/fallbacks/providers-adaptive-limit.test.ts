@@ -40,8 +40,20 @@ describe("the limit that 429s teach", () => {
     const once = limit.perSecond;
     for (let late = 1; late < 20; late += 1) limit.refused(now - late, now + late, false);
     expect(limit.perSecond).toBe(once);
-    limit.refused(now + 20, now + 40, false);
-    expect(limit.perSecond).toBeCloseTo(once * 0.7);
+    limit.accepted(now + 30, false);
+    const raised = limit.perSecond;
+    limit.refused(now + 40, now + 60, false);
+    expect(limit.perSecond).toBeCloseTo(raised * 0.7);
+  });
+
+  it("falls once while everything is refused: the account is taken up again where it was left", () => {
+    const limit = new AdaptiveLimit(1_000);
+    const start = accept(limit, 0, 1, 100);
+    limit.refused(start, start, true);
+    const left = limit.perSecond;
+    for (let now = start; now < start + 60_000; now += 1_000) limit.refused(now, now, true);
+    expect(limit.perSecond).toBe(left);
+    expect(left).toBeGreaterThan(60);
   });
 
   it("climbs with accepted requests, slower for a slow sender, until nothing is left to learn", () => {
@@ -82,14 +94,18 @@ describe("the limit that 429s teach", () => {
     const limit = new AdaptiveLimit(1_000);
     limit.refused(0, 0, false);
     expect(limit.perSecond).toBe(20);
-    limit.refused(1, 1, false);
-    expect(limit.perSecond).toBeCloseTo(14);
+    limit.accepted(1, false);
+    limit.refused(2, 2, false);
+    expect(limit.perSecond).toBeCloseTo(14, 0);
   });
 
   it("never falls below one request a second", () => {
     const limit = new AdaptiveLimit(100);
-    for (let now = 0; now < 100; now += 1) limit.refused(now, now, false);
-    expect(limit.perSecond).toBe(1);
+    for (let now = 0; now < 100; now += 2) {
+      limit.refused(now, now, false);
+      limit.accepted(now + 1, false);
+    }
+    expect(limit.perSecond).toBeCloseTo(1, 1);
   });
 
   it("lets its rate through, and a tenth of a second’s worth at once", () => {
