@@ -49,6 +49,26 @@ export function postgresClientOptions(config: Omit<PostgresConfig, "tables">, ta
   };
 }
 
+/**
+ * The same for a pool, whose new connections log in with what the password's reference stands for by then. Throws
+ * SECRET_UNRESOLVED where it stands for nothing at first.
+ */
+export function postgresPoolOptions(config: Omit<PostgresConfig, "tables">, target: string) {
+  const options = postgresClientOptions(config, target);
+  let { password } = options;
+  return {
+    ...options,
+    password: () => {
+      try {
+        password = config.password?.reveal();
+      } catch {
+        // The one that was read before may still be right.
+      }
+      return password ?? "";
+    },
+  };
+}
+
 /** Connects to Postgres. Rejects with a RedisopsError, at the latest when `timeouts.connect` is over. */
 export async function connectPostgres(
   config: PostgresConfig,

@@ -22,7 +22,7 @@ const codeOfClass: Readonly<Record<RedisErrorClass, ErrorCodeName>> = {
 const tlsFailure = /certificate|SSL routines|EPROTO|ERR_TLS/i;
 
 const classOfReply: readonly (readonly [RegExp, RedisErrorClass])[] = [
-  [/^(?:NOAUTH|WRONGPASS|NOPERM)\b|invalid (?:username-)?password|AUTH <password> called/i, "auth"],
+  [/^(?:NOAUTH|WRONGPASS|NOPERM|DENIED)\b|invalid (?:username-)?password|AUTH <password> called/i, "auth"],
   [/^LOADING\b/, "loading"],
   [/^READONLY\b/, "readonly"],
   [/^OOM\b/, "out_of_memory"],

@@ -1,6 +1,6 @@
 import { Cluster, type Redis, ReplyError } from "ioredis";
 import type { ErrorClass } from "../../catalog/error-class.ts";
-import { RedisopsError } from "../../core/errors.ts";
+import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { redisErrorClass } from "../../core/redis/redis-error.ts";
 
 /** The server's name where there is but one; also the cluster as a whole. */
@@ -36,6 +36,8 @@ export class ConnectionLoss {
 
   /** In which way a command to a server failed. `other` only when the server itself answered with some other error. */
   classify(error: unknown, server: string): ErrorClass {
+    // It runs a script and answers nothing else: that is no error of one key.
+    if (error instanceof ReplyError && messageOf(error).startsWith("BUSY ")) return "timeout";
     const errorClass = redisErrorClass(error);
     // A RedisopsError is what a role made of the server's answer.
     if (error instanceof ReplyError || error instanceof RedisopsError) return errorClass;

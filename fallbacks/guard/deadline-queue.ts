@@ -21,12 +21,21 @@ export class DeadlineQueue {
   add(entry: Expiring, milliseconds: number): void {
     this.#dropSettled();
     this.#entries.push(entry);
-    this.#timer ??= setTimeout(this.#expire, milliseconds);
+    this.#timer ??= setTimeout(this.#due, milliseconds);
   }
 
-  readonly #expire = (): void => {
-    this.#timer = undefined;
+  /**
+   * Timers run before sockets are read. After a stall of this process the answers may be there already, unread: they get
+   * their turn first, so that the process's own slowness is not blamed on the server.
+   */
+  readonly #due = (): void => {
     const now = performance.now();
+    setImmediate(() => this.#expire(now));
+  };
+
+  /** What was added after `now` has its own turn. */
+  #expire(now: number): void {
+    this.#timer = undefined;
     for (let entry = this.#entries[this.#head]; entry !== undefined; entry = this.#entries[this.#head]) {
       if (!entry.settled && entry.expires > now) break;
       this.#head += 1;
@@ -35,9 +44,9 @@ export class DeadlineQueue {
     this.#dropSettled();
     const next = this.#entries[this.#head];
     if (next !== undefined) {
-      this.#timer ??= setTimeout(this.#expire, Math.max(1, Math.ceil(next.expires - now)));
+      this.#timer ??= setTimeout(this.#due, Math.max(1, Math.ceil(next.expires - performance.now())));
     }
-  };
+  }
 
   #dropSettled(): void {
     const entries = this.#entries;

@@ -1,8 +1,10 @@
 import pg from "pg";
 import { type Registry, register } from "prom-client";
 import type { ErrorClass } from "../../catalog/error-class.ts";
+import { splitAddress } from "../../core/address.ts";
 import type { PostgresConfig } from "../../core/config/postgres-section.ts";
-import { describePostgres, postgresClientOptions } from "../../core/postgres/connect.ts";
+import { cancelStatement } from "../../core/postgres/cancel-request.ts";
+import { describePostgres, postgresPoolOptions } from "../../core/postgres/connect.ts";
 import { postgresErrorClass } from "../../core/postgres/postgres-error.ts";
 import { type CounterSeries, Signals } from "../signals/signals.ts";
 import { failSpan, startSpan } from "../signals/spans.ts";
@@ -33,12 +35,16 @@ interface Waiting {
 /** Longest time for a new connection, in milliseconds; a statement gives up earlier, the connection serves the next one. */
 const connectTimeout = 2_000;
 
+const noAnswer = "timeout: no answer before the deadline";
+
 /**
  * Postgres behind a bulkhead (bounded concurrency, bounded queue), a deadline and a breaker, so that a fallback that
  * reads from it cannot take it down with a burst, nor the process that reads.
  */
 export class GuardedPostgres {
   readonly #pool: pg.Pool;
+  readonly #host: string;
+  readonly #port: number;
   readonly #maxConcurrent: number;
   readonly #maxQueued: number;
   readonly #deadlineMs: number;
@@ -62,16 +68,20 @@ export class GuardedPostgres {
     this.#shortCircuited = signals.counter("redisops_store_short_circuited_total", { role });
     this.#failures = storeFailures(signals, role);
     this.#forget = signals.gauge("redisops_breakers_open", { role }, () => (this.#breaker.open ? 1 : 0));
+    const { host, port } = splitAddress(config.address);
+    this.#host = host;
+    this.#port = port;
     this.#pool = new pg.Pool({
-      ...postgresClientOptions(config, describePostgres(config)),
+      ...postgresPoolOptions(config, describePostgres(config)),
       application_name: "redisops-fallbacks",
       connectionTimeoutMillis: connectTimeout,
       max: this.#maxConcurrent,
       idleTimeoutMillis: 30_000,
       allowExitOnIdle: true,
     });
-    // Without a listener a connection that dies while idle would end the process.
+    // Without a listener a connection that dies, idle or in use, would end the process.
     this.#pool.on("error", () => undefined);
+    this.#pool.on("connect", (client) => client.on("error", () => undefined));
   }
 
   /**
@@ -140,15 +150,59 @@ export class GuardedPostgres {
     }
   }
 
-  /** The deadline covers the connection as well; a statement that outlives it costs its connection. */
-  #queryUntil<Row extends pg.QueryResultRow>(
+  /** The deadline covers the connection as well; a statement that outlives it is cancelled and costs its connection. */
+  async #queryUntil<Row extends pg.QueryResultRow>(
     query: pg.QueryConfig,
     left: number,
   ): Promise<pg.QueryResult<Row>> {
-    const timed = this.#pool.query<Row>({ ...query, query_timeout: left } as pg.QueryConfig);
+    const end = performance.now() + left;
+    const client = await this.#connect(left);
+    let timer: NodeJS.Timeout | undefined;
+    let answered = false;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        // An answer that came while this process was stalled is read first, as in DeadlineQueue.
+        setImmediate(() => {
+          if (answered) return;
+          cancelStatement(client, this.#host, this.#port);
+          reject(new Error(noAnswer));
+        });
+      }, end - performance.now());
+    });
+    try {
+      const result = await Promise.race([client.query<Row>(query), late]);
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    } finally {
+      answered = true;
+      clearTimeout(timer);
+    }
+  }
+
+  /** A connection of the pool; one that comes too late goes back unused. */
+  #connect(left: number): Promise<pg.PoolClient> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("timeout: no answer before the deadline")), left);
-      timed.then(resolve, reject).finally(() => clearTimeout(timer));
+      let late = false;
+      const timer = setTimeout(() => {
+        setImmediate(() => {
+          late = true;
+          reject(new Error(noAnswer));
+        });
+      }, left);
+      this.#pool.connect().then(
+        (client) => {
+          clearTimeout(timer);
+          if (late) client.release();
+          else resolve(client);
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
     });
   }
 

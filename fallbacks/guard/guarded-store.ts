@@ -7,7 +7,7 @@ import { startSpan } from "../signals/spans.ts";
 import { storeFailures } from "../signals/store-failures.ts";
 import { Breaker, type BreakerOptions, rejected } from "./breaker.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";
-import { type CallLedger, PendingCall } from "./pending-call.ts";
+import { type CallLedger, type Destination, PendingCall } from "./pending-call.ts";
 import { openClient, type ReconnectingClient, type RedisClient } from "./redis-client.ts";
 import { type StoreFailure, storeFailure } from "./store-failure.ts";
 
@@ -22,8 +22,11 @@ export interface GuardOptions {
   readonly metrics?: Registry | undefined;
 }
 
-/** Failures of servers whose connection is well: a new one would change nothing. */
-const answering: ReadonlySet<ErrorClass> = new Set(["loading", "out_of_memory", "write_refused"]);
+/** How a server that serves reads refuses a write. */
+const writeRefusals: ReadonlySet<ErrorClass> = new Set(["readonly", "out_of_memory", "write_refused"]);
+
+/** Milliseconds between two new connections for want of a primary, as long as the breaker is closed. */
+const primarySearchPause = 1_000;
 
 /** Breakers kept for one store; a cluster has one for each primary, and primaries come and go. */
 const maxBreakers = 1_024;
@@ -37,29 +40,33 @@ export class GuardedStore {
   readonly #maxInFlight: number;
   readonly #breakerOptions: BreakerOptions | undefined;
   readonly #breakers = new Map<string, Breaker>();
+  /** For each server and operation that was refused as a write: reads of the same server go on. */
+  readonly #writes = new Map<string, Breaker>();
   readonly #calls: CounterSeries;
   readonly #shortCircuited: CounterSeries;
   readonly #failures: Readonly<Record<ErrorClass, CounterSeries>>;
   readonly #forget: () => void;
   readonly #ledger: CallLedger = {
-    answered: ({ breaker, admission }) => {
+    answered: ({ breaker, admission, writes }) => {
       this.#inFlight -= 1;
       breaker.succeeded(admission);
+      writes?.breaker.succeeded(writes.admission);
     },
-    unanswered: ({ server, breaker, admission }, errorClass) => {
+    unanswered: (destination, errorClass) => {
       this.#inFlight -= 1;
       this.#failures[errorClass].pending += 1;
+      if (writeRefusals.has(errorClass)) return this.#writeRefused(destination, errorClass);
+      const { server, breaker, admission, writes } = destination;
+      writes?.breaker.withdrawn(writes.admission);
       // An error reply about one key is an answer: the server is well.
       if (errorClass === "other") return breaker.succeeded(admission);
       const opened = breaker.failed(admission, performance.now());
-      // A demoted primary is not waited for: a new connection asks the Sentinels or the name service again.
-      if (errorClass === "readonly" || (opened && !answering.has(errorClass))) {
-        this.#connection.reconnect(server, errorClass);
-      }
+      if (opened && errorClass !== "loading") this.#connection.reconnect(server, errorClass);
     },
     classify: (error, { server }) => this.#connection.classify(error, server),
   };
   #inFlight = 0;
+  #lookedForPrimary = Number.NEGATIVE_INFINITY;
 
   constructor(role: RedisRole, config: RedisConnectionConfig, options: GuardOptions = {}) {
     this.#role = role;
@@ -77,7 +84,10 @@ export class GuardedStore {
   /** Servers that calls are kept away from at this moment. */
   get openBreakers(): number {
     const servers = this.#connection.servers();
-    return [...this.#breakers].filter(([server, { open }]) => open && servers.has(server)).length;
+    const open = [...this.#breakers, ...this.#writes]
+      .filter(([, breaker]) => breaker.open)
+      .map(([name]) => name.split(" ", 1)[0] ?? "");
+    return new Set(open.filter((server) => servers.has(server))).size;
   }
 
   /** Waits for the first connection, for at most so many milliseconds. Answers false when the role is away. */
@@ -106,12 +116,29 @@ export class GuardedStore {
       this.#shortCircuited.pending += 1;
       return storeFailure("short_circuited");
     }
+    const writes = this.#writes.size === 0 ? undefined : this.#writes.get(`${server} ${operation}`);
+    const writeAdmission = writes?.admit(now);
+    if (writeAdmission === rejected) {
+      breaker.withdrawn(admission);
+      this.#shortCircuited.pending += 1;
+      return storeFailure("short_circuited");
+    }
     this.#calls.pending += 1;
     this.#inFlight += 1;
+    const destination: Destination = {
+      server,
+      operation,
+      breaker,
+      admission,
+      writes:
+        writes === undefined || writeAdmission === undefined
+          ? undefined
+          : { breaker: writes, admission: writeAdmission },
+    };
     return new Promise((resolve) => {
       const pending = new PendingCall<T>(
         this.#ledger,
-        { server, breaker, admission },
+        destination,
         now + this.#deadlineMs,
         startSpan(operation, this.#role),
         resolve,
@@ -125,6 +152,37 @@ export class GuardedStore {
   close(): void {
     this.#forget();
     this.#connection.close();
+  }
+
+  #writeRefused(destination: Destination, errorClass: ErrorClass): void {
+    const { server, operation, breaker, admission } = destination;
+    breaker.succeeded(admission);
+    const now = performance.now();
+    const writes = destination.writes ?? this.#writesOf(server, operation, now);
+    const opened = writes.breaker.failed(writes.admission, now);
+    // A demoted primary is not waited for: a new connection asks the Sentinels or the name service again.
+    if (errorClass === "readonly" && (opened || this.#mayLookForPrimary())) {
+      this.#connection.reconnect(server, errorClass);
+    }
+  }
+
+  #writesOf(server: string, operation: string, now: number) {
+    const name = `${server} ${operation}`;
+    let breaker = this.#writes.get(name);
+    if (breaker === undefined) {
+      if (this.#writes.size >= maxBreakers) this.#writes.clear();
+      breaker = new Breaker(this.#breakerOptions);
+      this.#writes.set(name, breaker);
+    }
+    return { breaker, admission: breaker.admit(now) };
+  }
+
+  /** Not for each write that is refused: each time costs the reads that are under way, which such a server does serve. */
+  #mayLookForPrimary(): boolean {
+    const now = performance.now();
+    if (now - this.#lookedForPrimary < primarySearchPause) return false;
+    this.#lookedForPrimary = now;
+    return true;
   }
 
   #addBreaker(server: string): Breaker {

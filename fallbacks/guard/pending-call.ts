@@ -5,11 +5,14 @@ import type { Admission, Breaker } from "./breaker.ts";
 import type { Expiring } from "./deadline-queue.ts";
 import { type StoreFailure, storeFailure } from "./store-failure.ts";
 
-/** Which server a call went to, and on which of its breaker's admissions. */
+/** Which server a call went to, and by which breakers' admissions. */
 export interface Destination {
   readonly server: string;
+  readonly operation: string;
   readonly breaker: Breaker;
   readonly admission: Admission;
+  /** Those of the operation, where the server has refused it as a write before. */
+  readonly writes: { readonly breaker: Breaker; readonly admission: Admission } | undefined;
 }
 
 /** Who keeps the books on calls. */

@@ -1,5 +1,5 @@
 import calculateSlot from "cluster-key-slot";
-import { Cluster, Redis } from "ioredis";
+import { Cluster, Redis, ReplyError } from "ioredis";
 import type { ErrorClass } from "../../catalog/error-class.ts";
 import type { RedisRole } from "../../catalog/roles.ts";
 import { splitAddress } from "../../core/address.ts";
@@ -34,7 +34,7 @@ export interface ReconnectingClient {
   classify(error: unknown, server: string): ErrorClass;
   /** Drops the connection to a server whose commands fail in this way, and looks for its successor. */
   reconnect(server: string, reason: ErrorClass): void;
-  /** Resolves with true when commands can be sent, or with false after so many milliseconds. */
+  /** Resolves with true when the server answers, or with false after so many milliseconds. */
   whenReady(milliseconds: number): Promise<boolean>;
   close(): void;
 }
@@ -101,6 +101,30 @@ function serverOfSlot(cluster: Cluster, slot: number): string {
   return cluster.slots[slot]?.[0] ?? "unassigned";
 }
 
+/** Waits until the client is connected and its server answers. */
+async function answersWithin(client: RedisClient, milliseconds: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), milliseconds);
+  const givenUp = () => resolve(false);
+  const ask = () => {
+    // An error reply, such as that the user may not PING, is an answer too.
+    client.ping().then(
+      () => resolve(true),
+      (error: unknown) => {
+        if (error instanceof ReplyError) resolve(true);
+      },
+    );
+  };
+  client.on("ready", ask);
+  client.once("end", givenUp);
+  if (client.status === "ready") ask();
+  const answers = await promise;
+  clearTimeout(timer);
+  client.off("ready", ask);
+  client.off("end", givenUp);
+  return answers;
+}
+
 /** Opens a connection in the background; the role may be away at that moment. */
 export function openClient(role: RedisRole, config: RedisConnectionConfig): ReconnectingClient {
   const client = create(config, describeTarget(role, config));
@@ -134,17 +158,7 @@ export function openClient(role: RedisRole, config: RedisConnectionConfig): Reco
         client.disconnect(true);
       }
     },
-    whenReady: (milliseconds) =>
-      new Promise((resolve) => {
-        if (client.status === "ready") return resolve(true);
-        const done = () => {
-          clearTimeout(timer);
-          client.off("ready", done);
-          resolve(client.status === "ready");
-        };
-        const timer = setTimeout(done, milliseconds);
-        client.once("ready", done);
-      }),
+    whenReady: (milliseconds) => answersWithin(client, milliseconds),
     close: () => client.disconnect(),
   };
 }

@@ -3,7 +3,10 @@ export interface SequenceId {
   readonly kind: "sequence";
   /** Place in the conversation: 1 for its first message, higher for every later one, not without gaps. */
   readonly sequence: number;
-  /** Milliseconds since 1970 by the clock of the counter's Redis; never falls while the sequence rises. */
+  /**
+   * Milliseconds since 1970 by the clock of the counter's Redis, or later where this process has already given a later id. Never
+   * falls while the sequence rises within one process; between processes as far as the clocks agree.
+   */
   readonly timestampMs: number;
   /** The form to store; see {@link parseMessageId}. */
   readonly text: string;

@@ -99,10 +99,11 @@ export class Signals {
     register: (all: ReadonlyMap<string, T>) => void,
   ): T {
     let all = this.#series.get(name) as Map<string, T> | undefined;
-    if (all === undefined) {
-      all = new Map();
-      this.#series.set(name, all);
+    // The application may have cleared its registry meanwhile.
+    if (all === undefined || this.#registry.getSingleMetric(name) === undefined) {
+      all ??= new Map();
       register(all);
+      this.#series.set(name, all);
     }
     const key = JSON.stringify(Object.fromEntries(Object.entries(labels).toSorted()));
     const known = all.get(key);

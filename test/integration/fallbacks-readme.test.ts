@@ -100,7 +100,9 @@ test("the README’s examples run, with their Redis and without it", { timeout: 
   const app = `
     import { onMessage } from "./app-server.ts";
     const results = [];
-    for (let index = 0; index < 11; index++) results.push(await onMessage("ann", "ann-bob", "bob", "hello"));
+    for (let index = 0; index < 11; index++) results.push(
+      await onMessage({ messageId: crypto.randomUUID(), senderId: "ann", conversationId: "ann-bob", userId: "bob", text: "hello" }),
+    );
     console.log(JSON.stringify(results));`;
   const accepted = { status: 202, outcome: "pending" };
   const limited = await print(app, all);

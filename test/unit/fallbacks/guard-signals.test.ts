@@ -34,6 +34,15 @@ describe("signals", () => {
     expect(page.all(name)).toEqual([{ name, labels: { role, error_class: "timeout" }, value: 2 }]);
   });
 
+  it("are reported again by new clients after the application has cleared its registry", async () => {
+    const registry = new Registry();
+    const name = "redisops_decisions_total";
+    Signals.of(registry).counter(name, { role });
+    registry.clear();
+    Signals.of(registry).counter(name, { role }).pending += 2;
+    expect((await pageOf(registry)).value(name, { role })).toBe(2);
+  });
+
   it("add the sources of a gauge up, and drop the series with the last one", async () => {
     const registry = new Registry();
     const signals = Signals.of(registry);
