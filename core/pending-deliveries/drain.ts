@@ -23,8 +23,10 @@ export interface DrainOptions {
   readonly transactionMs?: number | undefined;
   /** Users to leave alone for now. */
   readonly skip?: ((userId: string) => boolean) | undefined;
-  /** Told after each user's turn: how many messages were acknowledged, and whether one was not. */
+  /** Told after each user's turn: how many messages were acknowledged and removed, and whether one was refused. */
   readonly onTurn?: ((userId: string, delivered: number, refused: boolean) => void) | undefined;
+  /** Told when Postgres failed in a user's turn: whatever was acknowledged in it is handed over again. */
+  readonly onFailure?: ((userId: string) => void) | undefined;
   /** Ends the drain after the messages that are on their way. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,16 +35,18 @@ export interface DrainOptions {
 export interface DrainResult {
   /** Messages that were acknowledged and removed. */
   readonly delivered: number;
-  /** Whether the registry answered to the end. If not, the drain ended early. */
+  /** Whether the registry answered for every page. The drain ends early when it gave no answer for as many as a page. */
   readonly registryAnswered: boolean;
 }
 
 interface Turn {
+  readonly tried: boolean;
   readonly delivered: number;
+  readonly refused: boolean;
   readonly more: boolean;
 }
 
-const noTurn: Turn = { delivered: 0, more: false };
+const noTurn: Turn = { tried: false, delivered: 0, refused: false, more: false };
 
 const ignore = (): void => undefined;
 
@@ -67,18 +71,27 @@ class Drain {
   async run(): Promise<DrainResult> {
     const { pool, find, skip, usersPerPage = 500 } = this.#options;
     let delivered = 0;
+    let registryAnswered = true;
+    let unanswered = 0;
     for (let last = ""; !this.#aborted; ) {
       const { rows } = await pool.query<{ name: string }>(this.#statements.users, [last, usersPerPage]);
       const users = rows.map(({ name }) => name);
       const wanted = skip === undefined ? users : users.filter((user) => !skip(user));
       const servers = wanted.length === 0 ? new Map<string, string>() : await find(wanted);
-      if (servers === undefined) return { delivered, registryAnswered: false };
-      delivered += await this.#deliverTo([...servers]);
+      if (servers === undefined) {
+        // Few users without an answer may be all of one shard: the others' must not wait for it.
+        registryAnswered = false;
+        unanswered += wanted.length;
+        if (unanswered >= usersPerPage) break;
+      } else {
+        if (wanted.length > 0) unanswered = 0;
+        delivered += await this.#deliverTo([...servers]);
+      }
       const next = users.at(-1);
       if (next === undefined || users.length < usersPerPage) break;
       last = next;
     }
-    return { delivered, registryAnswered: true };
+    return { delivered, registryAnswered };
   }
 
   get #aborted(): boolean {
@@ -92,7 +105,11 @@ class Drain {
       let delivered = 0;
       for (const [userId, serverId] of left) {
         for (let more = true; more && !this.#aborted; ) {
-          const turn = await this.#turn(userId, serverId);
+          const turn = await this.#turn(userId, serverId).catch((error: unknown) => {
+            this.#options.onFailure?.(userId);
+            throw error;
+          });
+          if (turn.tried) this.#options.onTurn?.(userId, turn.delivered, turn.refused);
           delivered += turn.delivered;
           more = turn.more;
         }
@@ -150,11 +167,15 @@ class Drain {
       }),
     );
     const { acknowledged, refused } = await this.#deliverInOrder(serverId, messages);
-    if (acknowledged.length > 0) await client.query(this.#statements.remove, [acknowledged]);
-    if (refused !== undefined) await client.query(this.#statements.countAttempt, [refused]);
-    if (messages.length > 0) this.#options.onTurn?.(userId, acknowledged.length, refused !== undefined);
+    if (acknowledged.length > 0) await client.query(this.#statements.remove, [userId, acknowledged]);
+    if (refused !== undefined) await client.query(this.#statements.countAttempt, [userId, refused]);
     const cut = acknowledged.length < messages.length || messages.length === this.#batchSize;
-    return { delivered: acknowledged.length, more: refused === undefined && cut };
+    return {
+      tried: messages.length > 0,
+      delivered: acknowledged.length,
+      refused: refused !== undefined,
+      more: refused === undefined && cut,
+    };
   }
 
   /** Ends at the first message that is not acknowledged: the ones after it must not overtake it. */

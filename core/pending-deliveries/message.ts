@@ -1,6 +1,6 @@
 /** A message for one recipient. */
 export interface Message {
-  /** Unique; receivers recognise a message that they were given twice by it. */
+  /** Unique per recipient, who recognises a message that was given twice by it. */
   readonly messageId: string;
   /** The recipient. */
   readonly userId: string;

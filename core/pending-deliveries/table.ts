@@ -18,13 +18,14 @@ export function pendingDeliveriesDdl(config: PendingDeliveriesConfig = defaultPe
   const createdAt = quoteName(config.created_at_column);
   const name = config.table.split(".").at(-1) ?? config.table;
   return `CREATE TABLE IF NOT EXISTS ${table} (
-  message_id text PRIMARY KEY,
-  ${user} text NOT NULL,
+  message_id text,
+  ${user} text,
   conversation_id text NOT NULL,
   body text NOT NULL,
   ${createdAt} timestamptz NOT NULL DEFAULT clock_timestamp(),
   position bigint GENERATED ALWAYS AS IDENTITY,
-  attempts integer NOT NULL DEFAULT 0
+  attempts integer NOT NULL DEFAULT 0,
+  PRIMARY KEY (${user}, message_id)
 );
 CREATE INDEX IF NOT EXISTS ${quoteName(`${name}_by_user`)} ON ${table} (${user}, position);
 CREATE INDEX IF NOT EXISTS ${quoteName(`${name}_by_age`)} ON ${table} (${createdAt});`;
@@ -32,7 +33,7 @@ CREATE INDEX IF NOT EXISTS ${quoteName(`${name}_by_age`)} ON ${table} (${created
 
 /** The statements that append, look up and drain. */
 export interface PendingStatements {
-  /** Parameters: message id, user, conversation, body. Changes no row when the message waits already. */
+  /** Parameters: message id, user, conversation, body. Changes no row when the message waits for the user already. */
   readonly append: string;
   /** Parameter: user. A row when anything waits. */
   readonly waits: string;
@@ -40,9 +41,9 @@ export interface PendingStatements {
   readonly users: string;
   /** Parameters: user, bound. The user's messages that have waited longest, in order. */
   readonly oldest: string;
-  /** Parameter: message ids. */
+  /** Parameters: user, message ids. */
   readonly remove: string;
-  /** Parameter: message id. */
+  /** Parameters: user, message id. */
   readonly countAttempt: string;
 }
 
@@ -52,7 +53,7 @@ export function pendingStatements(config: PendingDeliveriesConfig): PendingState
   const user = quoteName(config.user_column);
   return {
     append: `INSERT INTO ${table} (message_id, ${user}, conversation_id, body) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (message_id) DO NOTHING`,
+             ON CONFLICT (${user}, message_id) DO NOTHING`,
     waits: `SELECT 1 FROM ${table} WHERE ${user} = $1 LIMIT 1`,
     // One index probe for each user, however many messages wait for them.
     users: `WITH RECURSIVE waiting (name) AS (
@@ -63,7 +64,7 @@ export function pendingStatements(config: PendingDeliveriesConfig): PendingState
             ) SELECT name FROM waiting WHERE name IS NOT NULL LIMIT $2`,
     oldest: `SELECT message_id, conversation_id, body FROM ${table}
              WHERE ${user} = $1 ORDER BY position LIMIT $2`,
-    remove: `DELETE FROM ${table} WHERE message_id = ANY($1)`,
-    countAttempt: `UPDATE ${table} SET attempts = attempts + 1 WHERE message_id = $1`,
+    remove: `DELETE FROM ${table} WHERE ${user} = $1 AND message_id = ANY($2)`,
+    countAttempt: `UPDATE ${table} SET attempts = attempts + 1 WHERE ${user} = $1 AND message_id = $2`,
   };
 }

@@ -16,6 +16,9 @@ const connectTimeout = 1_000;
 /** Cluster: the slot map is read anew this often, in milliseconds, and whenever a node fails. */
 const slotsRefreshInterval = 5_000;
 
+/** Milliseconds until a cluster whose primaries all failed is asked again whether it is ready. */
+const askAgain = 50;
+
 const slotCount = 16_384;
 
 /** Milliseconds before the next attempt to connect: quick at first, at most a second apart, spread by a quarter. */
@@ -101,28 +104,42 @@ function serverOfSlot(cluster: Cluster, slot: number): string {
   return cluster.slots[slot]?.[0] ?? "unassigned";
 }
 
-/** Waits until the client is connected and its server answers. */
+/** Whether a server answers. An error reply, such as that the user may not PING, is an answer too. */
+async function answers(server: Redis): Promise<boolean> {
+  try {
+    await server.ping();
+    return true;
+  } catch (error) {
+    return error instanceof ReplyError;
+  }
+}
+
+/**
+ * Waits until the server answers; in a cluster until each primary has answered or failed, and one has answered, as the
+ * connections to them come about with their first commands.
+ */
 async function answersWithin(client: RedisClient, milliseconds: number): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const timer = setTimeout(() => resolve(false), milliseconds);
   const givenUp = () => resolve(false);
-  const ask = () => {
-    // An error reply, such as that the user may not PING, is an answer too.
-    client.ping().then(
-      () => resolve(true),
-      (error: unknown) => {
-        if (error instanceof ReplyError) resolve(true);
-      },
-    );
+  const ask = async () => {
+    const servers = client instanceof Cluster ? client.nodes("master") : [client];
+    const answered = await Promise.all(servers.map(answers));
+    if (answered.includes(true)) resolve(true);
+    else if (client instanceof Cluster && !decided) again = setTimeout(ask, askAgain);
   };
+  let again: NodeJS.Timeout | undefined;
+  let decided = false;
   client.on("ready", ask);
   client.once("end", givenUp);
-  if (client.status === "ready") ask();
-  const answers = await promise;
+  if (client.status === "ready") void ask();
+  const ready = await promise;
+  decided = true;
   clearTimeout(timer);
+  clearTimeout(again);
   client.off("ready", ask);
   client.off("end", givenUp);
-  return answers;
+  return ready;
 }
 
 /** Opens a connection in the background; the role may be away at that moment. */

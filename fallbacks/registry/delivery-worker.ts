@@ -4,7 +4,7 @@ import pg from "pg";
 import { type Registry, register } from "prom-client";
 import { drainPending } from "../../core/pending-deliveries/drain.ts";
 import type { Deliver } from "../../core/pending-deliveries/message.ts";
-import { describePostgres, postgresClientOptions } from "../../core/postgres/connect.ts";
+import { describePostgres, postgresPoolOptions } from "../../core/postgres/connect.ts";
 import { postgresErrorClass } from "../../core/postgres/postgres-error.ts";
 import { Signals } from "../signals/signals.ts";
 import { storeFailures } from "../signals/store-failures.ts";
@@ -32,6 +32,16 @@ const firstRetry = 250;
 const lastRetry = 30_000;
 /** Milliseconds until the next pass after the registry or Postgres gave no answer. */
 const outagePause = 1_000;
+/**
+ * The pause after passes in which messages were handed over and could not be removed, one after the other: doubled from
+ * `outagePause` on, for each pass hands them over again.
+ */
+const lastOutagePause = 8_000;
+/**
+ * Milliseconds until the next attempt at a user in whose turn Postgres failed. Longer than the first pause, so that the
+ * next pass begins with somebody else.
+ */
+const firstRetryAfterFailure = 2_000;
 
 interface Retry {
   readonly at: number;
@@ -48,10 +58,12 @@ export class DeliveryWorker {
   readonly #deliver: Deliver;
   readonly #options: DeliveryWorkerOptions;
   readonly #pool: pg.Pool;
-  /** When to try again those users whose connection server did not take a message. Bounded: who falls out is tried earlier. */
+  /** When to try again those users whose last turn ended badly. Bounded: who falls out is tried earlier. */
   readonly #retries = new LRUCache<string, Retry>({ max: 10_000 });
   readonly #counts;
   readonly #stopping = new AbortController();
+  /** The pause after the next pass in which a turn fails. */
+  #failurePause = outagePause;
   #loop: Promise<void> | undefined;
   #stopped: Promise<void> | undefined;
 
@@ -73,7 +85,7 @@ export class DeliveryWorker {
       postgres: storeFailures(signals, "postgres"),
     };
     this.#pool = new pg.Pool({
-      ...postgresClientOptions(postgres, describePostgres(postgres)),
+      ...postgresPoolOptions(postgres, describePostgres(postgres)),
       application_name: "redisops-delivery-worker",
       connectionTimeoutMillis: postgresDeadline,
       query_timeout: postgresDeadline,
@@ -113,6 +125,7 @@ export class DeliveryWorker {
   /** One pass over everything that waits. Answers how many milliseconds to wait before the next one. */
   async #pass(): Promise<number> {
     const { deliverDeadlineMs, concurrency, batchSize, idleMs = 500 } = this.#options;
+    let turnFailed = false;
     try {
       const { delivered, registryAnswered } = await drainPending({
         pool: this.#pool,
@@ -124,25 +137,37 @@ export class DeliveryWorker {
         batchSize,
         skip: (userId) => performance.now() < (this.#retries.get(userId)?.at ?? 0),
         onTurn: (userId, count, refused) => this.#note(userId, count, refused),
+        onFailure: (userId) => {
+          turnFailed = true;
+          this.#retryLater(userId, firstRetryAfterFailure, false);
+        },
         signal: this.#stopping.signal,
       });
       if (!registryAnswered) return outagePause;
       return delivered > 0 ? 0 : idleMs;
     } catch (error) {
       this.#counts.postgres[postgresErrorClass(error)].pending += 1;
-      return outagePause;
+      if (!turnFailed) return outagePause;
+      const pause = this.#failurePause;
+      this.#failurePause = Math.min(pause * 2, lastOutagePause);
+      return pause;
     }
   }
 
   #note(userId: string, delivered: number, refused: boolean): void {
     this.#counts.delivered.pending += delivered;
+    this.#failurePause = outagePause;
     if (!refused) {
       this.#retries.delete(userId);
       return;
     }
     this.#counts.refused.pending += 1;
-    const last = delivered > 0 ? 0 : (this.#retries.get(userId)?.pause ?? 0);
-    const pause = Math.min(Math.max(firstRetry, last * 2), lastRetry);
+    this.#retryLater(userId, firstRetry, delivered > 0);
+  }
+
+  #retryLater(userId: string, first: number, progress: boolean): void {
+    const last = progress ? 0 : (this.#retries.get(userId)?.pause ?? 0);
+    const pause = Math.min(Math.max(first, last * 2), lastRetry);
     this.#retries.set(userId, { at: performance.now() + pause, pause });
   }
 }

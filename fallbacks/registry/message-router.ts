@@ -50,7 +50,8 @@ const markAttempts = 3;
  * - Whoever enters a connection writes `queued`. A router that reads `queued` asks Postgres whether anything waits, and
  *   appends if so. If nothing waits it hands over, and once `settleMs` have passed since `queued` was written, so that no
  *   insert of a router that still saw the user offline can be on its way, it writes `direct` by compare-and-set.
- * - Whoever stores a message for a user who is or may be connected writes `queued` before it resolves.
+ * - Whoever stores a message for a user who is or may be connected writes `queued` before it resolves, also where that is
+ *   what the entry says: the time in which inserts may be on their way begins anew.
  * - A router that could not write that, because the registry is away, trusts no `direct` that was written before the
  *   registry had been well for `settleMs`. The others see the registry away themselves; what remains is a registry that
  *   is away for one process while another one finds it well or has no call to make: between those two, messages can
@@ -125,7 +126,7 @@ export class MessageRouter {
     if (asks) {
       const waits = await this.#pending.waits(message.userId);
       if (waits === undefined) return this.#deferOrHandOver(message, entry);
-      if (waits) return this.#defer(message, "backlog", entry.delivery === "direct");
+      if (waits) return this.#defer(message, "backlog", true);
     }
     if (!(await this.#handOver(entry, message))) return this.#defer(message, "handover_failed", true);
     if (asks && settled) void this.#markDirect(message.userId, entry);
@@ -166,7 +167,7 @@ export class MessageRouter {
 
   async #deferOrHandOver(message: Message, entry: RegistryEntry): Promise<RouteResult> {
     try {
-      return await this.#defer(message, "backlog", entry.delivery === "direct");
+      return await this.#defer(message, "backlog", true);
     } catch (error) {
       if (await this.#handOver(entry, message)) return { outcome: "delivered", serverId: entry.serverId };
       throw error;

@@ -1,3 +1,4 @@
+import { setImmediate as nextLoop } from "node:timers/promises";
 import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
 import type { RedisScript } from "../../core/redis/script.ts";
 import {
@@ -44,6 +45,9 @@ export interface HeartbeatSummary {
   /** Connections whose user has a newer one elsewhere: close them. */
   readonly superseded: readonly Connection[];
 }
+
+/** Heartbeats that are sent in one turn of the event loop. */
+const heartbeatsPerLoop = 1_000;
 
 /**
  * The connection registry: which server holds a user's connection. No method throws for want of the registry. Of two
@@ -108,8 +112,14 @@ export class RegistryClient {
     const counts = { extended: 0, restored: 0, superseded: 0, unavailable: 0 };
     const superseded: Connection[] = [];
     const left = connections[Symbol.iterator]();
+    let sent = 0;
+    let pause: Promise<void> | undefined;
     const lane = async (): Promise<void> => {
       for (let next = left.next(); next.done !== true; next = left.next()) {
+        // Behind an open breaker nothing else would let the event loop go on.
+        sent += 1;
+        if (sent % heartbeatsPerLoop === 0) pause = nextLoop();
+        await pause;
         const result = await this.heartbeat(next.value);
         counts[result] += 1;
         if (result === "superseded") superseded.push(next.value);

@@ -1,5 +1,8 @@
+import pg from "pg";
 import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { drainPending } from "../../core/pending-deliveries/drain.ts";
+import { defaultPendingDeliveries } from "../../core/pending-deliveries/table.ts";
 import { DeliveryWorker, type DeliveryWorkerOptions } from "../../fallbacks/registry/delivery-worker.ts";
 import { MessageRouter } from "../../fallbacks/registry/message-router.ts";
 import type { RegistryClient } from "../../fallbacks/registry/registry-client.ts";
@@ -159,7 +162,143 @@ describe("delivery workers", { timeout: patience }, () => {
     startWorker();
     await drained();
     expect(server.received.get("ann")).toEqual(numbered("ann", 3));
-    expect(server.times.get("ann-0")).toBe(2);
+    expect(server.times({ userId: "ann", messageId: "ann-0" })).toBe(2);
+  });
+
+  it("hand over seldom what they cannot remove, and go on by themselves once they can", async () => {
+    const users = names(40);
+    await wait(users, 3);
+    await registry.heartbeatAll(users.map((user) => connectionOf(user)));
+    await platform.admin.query(
+      `DROP ROLE IF EXISTS reader;
+       CREATE ROLE reader LOGIN PASSWORD '${platform.postgres.password}';
+       GRANT SELECT, UPDATE ON pending_deliveries TO reader`,
+    );
+    const metrics = new Registry();
+    const refusals = async () =>
+      (await pageOf(metrics)).value("redisops_store_failures_total", {
+        role: "postgres",
+        error_class: "auth",
+      }) ?? 0;
+    const worker = new DeliveryWorker(registry, { ...platform.location, user: "reader" }, server.deliver, {
+      idleMs: 50,
+      metrics,
+    });
+    workers.push(worker);
+    const begun = performance.now();
+    worker.start();
+    try {
+      await waitUntil(async () => (await refusals()) >= 3, {
+        what: "several passes to fail",
+        deadlineMs: patience,
+      });
+      // At least 2 s, then 4 s and so on lie between the hand-overs of a message, and half of that between the passes.
+      const passes = await refusals();
+      const times = users.map((userId) => server.times({ userId, messageId: `${userId}-0` }));
+      const seconds = (performance.now() - begun) / 1_000;
+      expect(2 ** Math.max(...times) - 2).toBeLessThanOrEqual(seconds);
+      expect(2 ** (passes - 1) - 1).toBeLessThanOrEqual(seconds);
+      expect(await platform.pending()).toHaveLength(120);
+      const page = await pageOf(metrics);
+      expect(page.value("redisops_pending_delivered_total", { role: "registry" }) ?? 0).toBe(0);
+      await platform.admin.query("GRANT DELETE ON pending_deliveries TO reader");
+      await drained();
+      for (const user of users) expect(server.received.get(user)).toEqual(numbered(user, 3));
+    } finally {
+      await worker.stop();
+      await platform.admin.query("DROP OWNED BY reader; DROP ROLE reader");
+    }
+  });
+
+  it("go on with everybody else while one user's messages cannot be removed", async () => {
+    const users = names(3);
+    await wait(users, 2);
+    await registry.heartbeatAll(users.map((user) => connectionOf(user)));
+    await platform.admin.query(
+      `CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'forbidden'; END $$;
+       CREATE TRIGGER forbid BEFORE DELETE ON pending_deliveries
+       FOR EACH ROW WHEN (OLD.user_id = 'user-0') EXECUTE FUNCTION forbid()`,
+    );
+    try {
+      startWorker({ concurrency: 1 });
+      await waitUntil(async () => (await platform.pending()).length === 2, {
+        what: "the others' messages to be removed",
+        deadlineMs: patience,
+      });
+      expect(await platform.pending("user-0")).toEqual(numbered("user-0", 2));
+      for (const user of users) expect(server.received.get(user)).toEqual(numbered(user, 2));
+    } finally {
+      await platform.admin.query("DROP FUNCTION forbid CASCADE");
+    }
+    await drained();
+  });
+
+  it("deliver one message to each of its recipients, and count its attempts for each", async () => {
+    const router = platform.router(registry, server.deliver);
+    for (const user of ["ann", "bob"]) {
+      expect(await router.route(messageTo(user, "group"))).toMatchObject({
+        outcome: "pending",
+        duplicate: false,
+      });
+    }
+    expect(await platform.pending()).toEqual(["group", "group"]);
+    await registry.register(connectionOf("ann"));
+    server.answer = () => "refuse";
+    const refusing = startWorker();
+    const attempts = async () => {
+      const { rows } = await platform.admin.query<{ user_id: string; attempts: number }>(
+        "SELECT user_id, attempts FROM pending_deliveries",
+      );
+      return new Map(rows.map((row) => [row.user_id, row.attempts]));
+    };
+    await waitUntil(async () => ((await attempts()).get("ann") ?? 0) > 0, {
+      what: "an attempt to be counted",
+      deadlineMs: patience,
+    });
+    expect((await attempts()).get("bob")).toBe(0);
+    await refusing.stop();
+
+    server.answer = () => "acknowledge";
+    startWorker();
+    await drained("ann");
+    expect(await platform.pending("bob")).toEqual(["group"]);
+    await registry.register(connectionOf("bob"));
+    await drained();
+    expect(server.received).toEqual(
+      new Map([
+        ["ann", ["group"]],
+        ["bob", ["group"]],
+      ]),
+    );
+  });
+
+  it("go on with other users when the registry has no answer for the few they asked about", async () => {
+    await wait(["a", "b", "c", "d", "e", "f"], 1);
+    const pool = new pg.Pool({ ...platform.postgres.connection, max: 3 });
+    const asked: (readonly string[])[] = [];
+    const drain = (silent: (user: string) => boolean) =>
+      drainPending({
+        pool,
+        table: defaultPendingDeliveries,
+        deliver: server.deliver,
+        usersPerPage: 2,
+        concurrency: 2,
+        skip: (user) => user === "b",
+        find: async (users) => {
+          asked.push(users);
+          if (users.every(silent)) return undefined;
+          return new Map(users.filter((user) => !silent(user)).map((user) => [user, "server-1"]));
+        },
+      });
+    try {
+      // A whole page without an answer is taken for a registry that is away: nobody else is asked about.
+      expect(await drain(() => true)).toEqual({ delivered: 0, registryAnswered: false });
+      expect(asked).toEqual([["a"], ["c", "d"]]);
+      expect(await drain((user) => user === "a")).toEqual({ delivered: 4, registryAnswered: false });
+      expect(await platform.pending()).toEqual(["a-0", "b-0"]);
+    } finally {
+      await pool.end();
+    }
   });
 
   it("pause while the registry is away or hangs, and resume by themselves", async () => {

@@ -19,12 +19,13 @@ const patientMs = 2_000;
 /** What a connection server does with a message. */
 export type Answer = "acknowledge" | "refuse" | "reject" | "hang";
 
+const identity = ({ userId, messageId }: Pick<Message, "userId" | "messageId">) => `${userId} ${messageId}`;
+
 /** A connection server in this process that writes down what it is given. */
 export class ConnectionServer {
   /** Message ids of each user in the order in which they were first given. */
   readonly received = new Map<string, string[]>();
-  /** How often each message was given. */
-  readonly times = new Map<string, number>();
+  readonly #times = new Map<string, number>();
   answer: (message: Message) => Answer | Promise<Answer> = () => "acknowledge";
 
   readonly deliver: Deliver = async (_serverId, message, signal) => {
@@ -32,8 +33,8 @@ export class ConnectionServer {
     if (answer === "hang") await new Promise((resolve) => signal.addEventListener("abort", resolve));
     if (answer === "reject") throw new Error("connection lost");
     if (answer !== "acknowledge") return false;
-    const times = this.times.get(message.messageId) ?? 0;
-    this.times.set(message.messageId, times + 1);
+    const times = this.times(message);
+    this.#times.set(identity(message), times + 1);
     if (times === 0) {
       const list = this.received.get(message.userId) ?? [];
       list.push(message.messageId);
@@ -42,8 +43,13 @@ export class ConnectionServer {
     return true;
   };
 
+  /** How often the recipient was given the message. */
+  times(message: Pick<Message, "userId" | "messageId">): number {
+    return this.#times.get(identity(message)) ?? 0;
+  }
+
   get duplicates(): number {
-    return [...this.times.values()].reduce((sum, times) => sum + times - 1, 0);
+    return [...this.#times.values()].reduce((sum, times) => sum + times - 1, 0);
   }
 }
 

@@ -1,5 +1,11 @@
+import { inspect } from "node:util";
+import pg from "pg";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Message } from "../../core/pending-deliveries/message.ts";
+import { defaultPendingDeliveries, pendingDeliveriesDdl } from "../../core/pending-deliveries/table.ts";
+import { formatEntry } from "../../core/registry/entry.ts";
+import { MessageRouter } from "../../fallbacks/registry/message-router.ts";
 import type { RegistryClient } from "../../fallbacks/registry/registry-client.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
 import { waitUntil } from "../../lab/wait.ts";
@@ -118,6 +124,46 @@ describe("the message router", { timeout: patience }, () => {
     expect(await other.route(messageTo("ann", "m4"))).toEqual(delivered);
   });
 
+  it("lets nothing overtake what is slow to be stored behind a backlog", async () => {
+    const settleMs = 60_000;
+    await annDirect();
+    // Loads the script, and then: an entry that has been queued for longer than any insert takes.
+    await registry.markQueued("ann");
+    const entry = { ...ann, delivery: "queued", sinceMs: Date.now() - 2 * settleMs } as const;
+    await withRedis(platform.redis.port, (client) => client.set("conn:ann", formatEntry(entry)));
+    const insert = (id: string) =>
+      `INSERT INTO pending_deliveries (message_id, user_id, conversation_id, body) VALUES ('${id}', 'ann', 'c', 'b')`;
+    await platform.admin.query(insert("waiting"));
+    const one = platform.router(registry, server.deliver, { settleMs });
+    const other = platform.router(await platform.registry(), server.deliver, {
+      settleMs,
+      deadlineMs: patience,
+    });
+    const holder = new pg.Client(platform.postgres.connection);
+    await holder.connect();
+    try {
+      await holder.query("BEGIN");
+      await holder.query(insert("b1"));
+      const slow = other.route(messageTo("ann", "b1"));
+      await waitUntil(
+        async () => {
+          const blocked = "wait_event_type = 'Lock' AND query LIKE 'INSERT INTO%pending_deliveries%'";
+          return (
+            (await platform.admin.query(`SELECT 1 FROM pg_stat_activity WHERE ${blocked}`)).rowCount === 1
+          );
+        },
+        { what: "the insert to be held up", deadlineMs: patience },
+      );
+      await platform.admin.query("DELETE FROM pending_deliveries WHERE message_id = 'waiting'");
+      expect(await one.route(messageTo("ann", "m1"))).toEqual(delivered);
+      await holder.query("ROLLBACK");
+      expect(await slow).toEqual(pending("backlog"));
+      expect(await one.route(messageTo("ann", "m2"))).toEqual(pending("backlog"));
+    } finally {
+      await holder.end();
+    }
+  });
+
   it("asks Postgres about a user who has just come online, and only until nothing is found", async () => {
     await registry.register(ann);
     const router = platform.router(registry, server.deliver, { settleMs: 60_000 });
@@ -223,13 +269,35 @@ describe("the message router", { timeout: patience }, () => {
   });
 
   it("tells neither the message nor its recipient when Postgres finds fault with it", async () => {
-    const router = platform.router(registry, server.deliver);
-    const error = await router
-      .route({ ...messageTo("ann", "m1"), body: "secret\0words" })
-      .catch((thrown) => thrown);
-    expect(error.code).toBe("MESSAGE_NOT_ACCEPTED");
-    expect(JSON.stringify(error)).not.toMatch(/secret|words|"ann/);
-    expect(error.cause).toBeUndefined();
+    const config = { ...defaultPendingDeliveries, table: "numbered" };
+    await platform.admin.query(
+      pendingDeliveriesDdl(config)
+        .replace('"user_id" text', '"user_id" bigint')
+        .replace("body text", "body uuid"),
+    );
+    const location = { ...platform.location, tables: { pending_deliveries: config } };
+    const router = new MessageRouter(registry, location, server.deliver, { metrics: new Registry() });
+    const refusal = (message: Message) => router.route(message).catch((thrown) => thrown);
+    try {
+      for (const [message, state] of [
+        [messageTo("ann@example.org", "m1"), "22P02"],
+        [{ ...messageTo("17", "m1"), body: "secret words" }, "22P02"],
+        [{ ...messageTo("17", "m1"), conversationId: "secret\0words" }, "22021"],
+      ] as const) {
+        const error = await refusal(message);
+        expect(error.code).toBe("MESSAGE_NOT_ACCEPTED");
+        expect(error.message).toContain(`SQLSTATE ${state}`);
+        expect(inspect(error)).not.toMatch(/secret|words|example/);
+        expect(error.cause).toBeUndefined();
+      }
+      await platform.admin.query("ALTER TABLE numbered DROP CONSTRAINT numbered_pkey");
+      const body = "00000000-0000-0000-0000-000000000000";
+      expect((await refusal({ ...messageTo("17", "m1"), body })).message).toContain(
+        "SQLSTATE 42P10: the table has no primary key over its user column and message_id",
+      );
+    } finally {
+      await router.close();
+    }
   });
 
   it("hands over to somebody connected when Postgres is silent: out of order is better than not at all", async () => {

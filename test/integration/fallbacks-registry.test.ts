@@ -178,6 +178,18 @@ describe("the registry's client", { timeout: patience }, () => {
       expect(await client.markQueued("user-1")).toBe(false);
       const summary = await client.heartbeatAll([old, recent]);
       expect(summary).toEqual({ extended: 0, restored: 0, unavailable: 2, superseded: [] });
+
+      const connections = Array.from({ length: 100_000 }, (_, n) => connectionOf(`user-${n}`));
+      let ended = false;
+      let loops = 0;
+      const count = () => {
+        loops += 1;
+        if (!ended) setImmediate(count);
+      };
+      setImmediate(count);
+      expect((await client.heartbeatAll(connections)).unavailable).toBe(100_000);
+      ended = true;
+      expect(loops).toBeGreaterThan(50);
     } finally {
       server.resume();
     }
