@@ -285,13 +285,13 @@ export const metrics = {
   redisops_preference_exposures_total: {
     type: "counter",
     emitter: "application",
-    help: "Notifications sent on the assumption that the user is opted in, recorded for redisops audit preferences.",
+    help: "Notifications decided to be sent on the assumption that the user is opted in, recorded for redisops audit preferences.",
     labels: ["role"],
   },
   redisops_preference_exposures_dropped_total: {
     type: "counter",
     emitter: "application",
-    help: "Those that could not be recorded: the record was full or its disk failed. The audit is incomplete by these.",
+    help: "Those that could not be recorded: the record was full, its disk failed or an id was too long. The audit is incomplete by these.",
     labels: ["role"],
   },
   redisops_duplicates_suppressed_total: {

@@ -40,6 +40,9 @@ class Findings {
   }
 }
 
+/** Ids come from whoever made them: nothing in them may steer the reader's terminal. */
+const printable = (text: string) => text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\u{fffd}");
+
 const count = (number: number, one: string, many = `${one}s`) =>
   `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 
@@ -69,9 +72,9 @@ function printFindings(findings: Findings, totals: AuditTotals, period: string):
   };
   const rows = [head, ...findings.listed].map((row) => [
     row.at,
-    row.user_id,
-    row.channel,
-    row.notification_id,
+    printable(row.user_id),
+    printable(row.channel),
+    printable(row.notification_id),
     row.opted_out_at ?? "not on record",
   ]);
   const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -90,6 +93,8 @@ async function run(options: AuditPreferencesOptions): Promise<number> {
   if (!durationPattern.test(options.since)) {
     throw new RedisopsError("USAGE", `--since expects a duration such as 90m or 7d, got "${options.since}"`);
   }
+  const since = Date.now() - parseDuration(options.since);
+  if (since < 0) throw new RedisopsError("USAGE", "--since reaches back further than 1970");
   if (!Number.isInteger(options.limit) || options.limit < 0 || options.limit > maxLimit) {
     throw new RedisopsError(
       "USAGE",
@@ -117,7 +122,6 @@ async function run(options: AuditPreferencesOptions): Promise<number> {
     );
   }
   const tables = postgres.tables.preferences ?? defaultPreferenceTables;
-  const since = Date.now() - parseDuration(options.since);
   const findings = new Findings(options.limit);
   const connection = await connectPostgres(postgres, timeouts);
   let totals: AuditTotals;

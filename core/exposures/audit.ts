@@ -75,7 +75,8 @@ function judged(tables: PreferenceTables, exposures: string): string {
 
 /**
  * Finds who was notified although they had opted out: hands each of them to `found`, page by page, each once. Local
- * exposures come first, then those of the table. Rejects with Postgres's error, or EXPOSURES_UNAVAILABLE.
+ * exposures come first, then those of the table. Rejects with Postgres's error, a RedisopsError where ids are not text, or
+ * EXPOSURES_UNAVAILABLE.
  */
 export async function auditExposures(
   client: Client,
@@ -86,7 +87,8 @@ export async function auditExposures(
   const segments = await openFolders(folders);
   try {
     await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    await client.query("SELECT 1 FROM pg_catalog.pg_class LIMIT 1");
+    // Takes the snapshot.
+    await refuseOtherTypes(client, tables);
     let inFolders = 0;
     let damagedLines = 0;
     const seen = new Set<string>();
@@ -112,6 +114,25 @@ export async function auditExposures(
     await Promise.all(segments.map(({ file }) => file.close()));
     await client.query("ROLLBACK").catch(() => undefined);
   }
+}
+
+/** Ids are compared as text; a cast of the column would keep its index from being used. Rejects with POSTGRES_ERROR. */
+async function refuseOtherTypes(client: Client, tables: PreferenceTables): Promise<void> {
+  const names = [tables.table, tables.changes_table, tables.exposures_table].map(quoteName);
+  const { rows } = await client.query<{ place: string; type: string }>(
+    `SELECT named.name || '.' || a.attname AS place, t.typname::text AS type
+     FROM unnest($1::text[]) AS named (name)
+     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = to_regclass(named.name) AND NOT a.attisdropped
+     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+     WHERE a.attname IN ('user_id', 'channel', 'notification_id') AND t.typcategory <> 'S'`,
+    [names],
+  );
+  const [first] = rows;
+  if (first === undefined) return;
+  const message = `The audit compares ids as text, and ${first.place} is of type ${first.type}`;
+  throw new RedisopsError("POSTGRES_ERROR", message, {
+    next: "Name a view with the column cast to text under postgres.tables.preferences, with an index on that expression.",
+  });
 }
 
 /** A file of recorded exposures, and its folder for messages. */

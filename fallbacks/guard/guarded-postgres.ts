@@ -56,6 +56,7 @@ export class GuardedPostgres {
   readonly #queue: Waiting[] = [];
   #running = 0;
   #waiting = 0;
+  #ending: Promise<void> | undefined;
 
   constructor(config: PostgresConnectionConfig, options: BulkheadOptions = {}) {
     this.#maxConcurrent = options.maxConcurrent ?? 8;
@@ -116,7 +117,8 @@ export class GuardedPostgres {
   /** Ends all connections; does not wait for a server that hangs. */
   async close(): Promise<void> {
     this.#forget();
-    await Promise.race([this.#pool.end(), new Promise((resolve) => setTimeout(resolve, 500).unref())]);
+    this.#ending ??= this.#pool.end();
+    await Promise.race([this.#ending, new Promise((resolve) => setTimeout(resolve, 500).unref())]);
   }
 
   async #run<Row extends pg.QueryResultRow>(

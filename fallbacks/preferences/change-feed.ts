@@ -6,8 +6,10 @@ import { ChangeMemory, type Standing } from "./change-memory.ts";
 import {
   type ChangeRow,
   latestChanges,
+  type NewChangesFrom,
   newChanges,
   newChangesFrom,
+  type Place,
   pageRows,
   snapshotEnd,
 } from "./change-query.ts";
@@ -34,6 +36,20 @@ export interface ChangeFeedOptions {
 const slackSeconds = 900;
 
 /**
+ * Pages of new changes that are read one by one. Beyond them, nothing is vouched for that was read before: people who
+ * changed nothing are read anew once, instead of everybody being read from Postgres until the last page is there.
+ */
+const maxPages = 5;
+
+/** A look that is not through with its pages; it goes on there when a page fails. */
+interface Look {
+  /** When it began: what it vouches for. */
+  readonly begun: number;
+  /** The snapshot of its first page: all that this one sees is known at the end. */
+  target: string | undefined;
+}
+
+/**
  * Follows the changes of preferences in Postgres and says which cache entries reflect them.
  *
  * An entry carries the snapshot that it was read from. A change that the snapshot did not see was committed later, so it
@@ -51,6 +67,8 @@ export class ChangeFeed {
   readonly #refused: CounterSeries;
   readonly #waiting = new Set<() => void>();
   #snapshot: string | undefined;
+  #loading: (Look & { below: Place | undefined }) | undefined;
+  #updating: (Look & { from: NewChangesFrom; pages: number }) | undefined;
   #vouchedFrom = Number.NEGATIVE_INFINITY;
   #clockAhead = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -124,10 +142,12 @@ export class ChangeFeed {
   async #follow(): Promise<void> {
     const begun = performance.now();
     try {
-      const known = this.#snapshot === undefined ? await this.#load() : await this.#update(this.#snapshot);
-      if (known) {
-        this.#vouchedFrom = begun;
-        for (const done of this.#waiting) done();
+      const vouchedFrom =
+        this.#snapshot === undefined ? await this.#load(begun) : await this.#update(this.#snapshot, begun);
+      if (vouchedFrom !== undefined) {
+        this.#vouchedFrom = vouchedFrom;
+        // After a long look the next one vouches.
+        if (this.vouching) for (const done of this.#waiting) done();
       }
     } catch {
       // The statement itself is at fault (no such table, say): nothing is vouched for until that is mended.
@@ -139,56 +159,75 @@ export class ChangeFeed {
     this.#timer = setTimeout(() => void this.#follow(), Math.max(1, rest)).unref();
   }
 
-  /** Reads the changes from the newest to those that no living entry can be older than. Answers false without an answer. */
-  async #load(): Promise<boolean> {
-    this.#vouchedFrom = Number.NEGATIVE_INFINITY;
-    this.#memory.clear();
-    let snapshot: string | undefined;
-    let below: { version: string; id: string } | undefined;
+  /**
+   * Reads the changes from the newest to those that no living entry can be older than. Answers since when they are known,
+   * or undefined without an answer.
+   */
+  async #load(now: number): Promise<number | undefined> {
+    if (this.#loading === undefined) {
+      this.#vouchedFrom = Number.NEGATIVE_INFINITY;
+      this.#memory.clear();
+      this.#loading = { begun: now, target: undefined, below: undefined };
+    }
+    const look = this.#loading;
     for (;;) {
-      const rows = await this.#page(latestChanges(this.#table, this.#entryLife + slackSeconds, below));
-      if (rows === undefined) return false;
-      snapshot ??= rows[0]?.snapshot;
+      const rows = await this.#page(latestChanges(this.#table, this.#entryLife + slackSeconds, look.below));
+      const snapshot = rows?.[0]?.snapshot;
+      if (rows === undefined || snapshot === undefined) return undefined;
+      if (this.#elsewhere(snapshot, look.target)) return undefined;
+      look.target ??= snapshot;
       for (const { id, version, user_id: userId, flag: old } of rows) {
         if (id === null || version === null || userId === null) continue;
         if (old === true || this.#memory.room === 0) {
           this.#memory.raiseFloor(Number(version) + 1);
-          this.#snapshot = snapshot;
-          return true;
+          return this.#known(look, look.target);
         }
         this.#memory.add(userId, Number(version));
-        below = { version, id };
+        look.below = { version, id };
       }
-      if (rows.length < pageRows) {
-        this.#snapshot = snapshot;
-        return true;
-      }
+      if (rows.length < pageRows) return this.#known(look, look.target);
     }
   }
 
-  /** Reads what the earlier snapshot did not see. Answers false without an answer. */
-  async #update(earlier: string): Promise<boolean> {
-    let from = newChangesFrom(earlier);
-    let snapshot: string | undefined;
+  /** Reads what the earlier snapshot did not see. Answers since when that is known, or undefined without an answer. */
+  async #update(earlier: string, now: number): Promise<number | undefined> {
+    this.#updating ??= { begun: now, target: undefined, pages: 0, from: newChangesFrom(earlier) };
+    const look = this.#updating;
     for (;;) {
+      const { from } = look;
       const rows = await this.#page(newChanges(this.#table, from));
-      if (rows === undefined) return false;
-      snapshot ??= rows[0]?.snapshot;
-      if (snapshot === undefined) return false;
-      if (snapshotEnd(snapshot) < snapshotEnd(earlier)) {
-        // Another Postgres, or one restored from before: what is known says nothing about its transactions.
-        this.#snapshot = undefined;
-        this.#vouchedFrom = Number.NEGATIVE_INFINITY;
-        return false;
-      }
+      const snapshot = rows?.[0]?.snapshot;
+      if (rows === undefined || snapshot === undefined) return undefined;
+      if (this.#elsewhere(snapshot, look.target ?? earlier)) return undefined;
+      look.target ??= snapshot;
+      look.pages += 1;
       const begun = this.#take(rows, false);
       const late = this.#take(rows, true);
-      if (begun.count < pageRows && late.count < pageRows) {
-        this.#snapshot = snapshot;
-        return true;
+      if (begun.count < pageRows && late.count < pageRows) return this.#known(look, look.target);
+      if (look.pages >= maxPages) {
+        // An entry read from a later snapshot than this one's end reflects all that was not read here.
+        this.#memory.raiseFloor(snapshotEnd(look.target));
+        return this.#known(look, look.target);
       }
-      from = { snapshot: earlier, begun: begun.last ?? from.begun, late: late.last ?? from.late };
+      look.from = { snapshot: earlier, begun: begun.last ?? from.begun, late: late.last ?? from.late };
     }
+  }
+
+  #known({ begun }: Look, snapshot: string): number {
+    this.#snapshot = snapshot;
+    this.#loading = undefined;
+    this.#updating = undefined;
+    return begun;
+  }
+
+  /** Whether this is another Postgres, or one restored from before: what is known says nothing about its transactions. */
+  #elsewhere(snapshot: string, earlier: string | undefined): boolean {
+    if (earlier === undefined || snapshotEnd(snapshot) >= snapshotEnd(earlier)) return false;
+    this.#snapshot = undefined;
+    this.#loading = undefined;
+    this.#updating = undefined;
+    this.#vouchedFrom = Number.NEGATIVE_INFINITY;
+    return true;
   }
 
   #take(rows: readonly ChangeRow[], late: boolean) {

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, statSync } from "node:fs";
 import { type FileHandle, open, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Registry, register } from "prom-client";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { type Exposure, exposureLine, maxLineBytes, segmentSuffix } from "../../core/exposures/exposure.ts";
@@ -27,6 +28,15 @@ export interface ExposureLogOptions {
 const maxQueuedBytes = 4 * 1_048_576;
 /** Milliseconds that a decision waits for its line to be written; the line is written all the same. */
 const writeDeadline = 50;
+/**
+ * Longest user, channel and notification id together, in bytes: Postgres puts them into one entry of an index, which may
+ * have 2,704 bytes.
+ */
+const maxIdBytes = 2_000;
+/** Milliseconds without another attempt after the disk refused a write. */
+const refusedPause = 1_000;
+/** Longest wait for the disk at the end, in milliseconds. */
+const closeDeadline = 2_000;
 /** Milliseconds between two flushes to the disk: what a crash of the machine may cost. */
 const syncInterval = 1_000;
 /** A file of another process counts as left behind after so many times the age at which that process would begin a new one. */
@@ -49,6 +59,10 @@ class QueuedLine implements Expiring {
     this.settled = true;
     this.#go();
   }
+}
+
+function idBytes({ userId, channel, notificationId }: Exposure): number {
+  return Buffer.byteLength(userId) + Buffer.byteLength(channel) + Buffer.byteLength(notificationId);
 }
 
 interface Segment {
@@ -74,6 +88,7 @@ export class ExposureLog {
   readonly #finished = new Set<string>();
   #queue: QueuedLine[] = [];
   #queuedBytes = 0;
+  #refusedUntil = Number.NEGATIVE_INFINITY;
   #storedBytes: number;
   #segment: Segment | undefined;
   #working: Promise<void> | undefined;
@@ -93,7 +108,9 @@ export class ExposureLog {
       mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
       this.#storedBytes = readdirSync(this.#directory)
         .filter((name) => name.endsWith(segmentSuffix))
-        .reduce((sum, name) => sum + statSync(join(this.#directory, name)).size, 0);
+        // Another process of the folder may remove one meanwhile.
+        .map((name) => statSync(join(this.#directory, name), { throwIfNoEntry: false })?.size ?? 0)
+        .reduce((sum, size) => sum + size, 0);
     } catch (error) {
       const message = `Cannot use the folder of exposures ${this.#directory}: ${messageOf(error)}`;
       throw new RedisopsError("EXPOSURES_UNAVAILABLE", message, { target: this.#directory, cause: error });
@@ -102,15 +119,16 @@ export class ExposureLog {
 
   /**
    * Records an exposure. Resolves when the kernel has it, and never later than 50 ms: a disk that hangs does not hold
-   * notifications up. Never rejects; what cannot be recorded is counted.
+   * notifications up. Never rejects; what cannot be recorded is counted. `share` (0..1) of the folder is what it may fill.
    */
-  record(exposure: Exposure): Promise<void> {
+  record(exposure: Exposure, share = 1): Promise<void> {
     const room = Math.min(
       maxQueuedBytes - this.#queuedBytes,
-      this.#maxBytes - this.#storedBytes - this.#queuedBytes,
+      this.#maxBytes * share - this.#storedBytes - this.#queuedBytes,
     );
     // A full record costs no more than this: it is full while the load is highest.
-    const line = room > 0 && !this.#closed ? Buffer.from(exposureLine(exposure)) : undefined;
+    const takes = room > 0 && !this.#closed && !this.#refusing;
+    const line = takes && idBytes(exposure) <= maxIdBytes ? Buffer.from(exposureLine(exposure)) : undefined;
     if (line === undefined || line.length > Math.min(room, maxLineBytes)) {
       this.#dropped.pending += 1;
       return Promise.resolve();
@@ -152,12 +170,20 @@ export class ExposureLog {
     this.#finished.delete(path);
   }
 
-  /** Writes what waits and ends the file. */
+  /** Writes what waits and ends the file; does not wait for a disk that hangs. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#syncTimer);
+    await Promise.race([this.#end(), delay(closeDeadline, undefined, { ref: false })]);
+  }
+
+  async #end(): Promise<void> {
     while (this.#working !== undefined) await this.#working;
     await this.seal(true);
+  }
+
+  get #refusing(): boolean {
+    return performance.now() < this.#refusedUntil;
   }
 
   #work(): void {
@@ -174,20 +200,30 @@ export class ExposureLog {
       const batch = this.#queue;
       this.#queue = [];
       const bytes = Buffer.concat(batch.map(({ line }) => line));
-      try {
-        await this.#append(bytes);
-        this.#recorded.pending += batch.length;
-      } catch {
-        this.#dropped.pending += batch.length;
-        // The file may end in a torn line now.
-        if (this.#segment !== undefined) await this.#finish(this.#segment);
-      }
+      if (!this.#refusing && (await this.#append(bytes))) this.#recorded.pending += batch.length;
+      else this.#dropped.pending += batch.length;
       this.#queuedBytes -= bytes.length;
       for (const queued of batch) if (!queued.settled) queued.expire();
     }
   }
 
-  async #append(bytes: Buffer): Promise<void> {
+  /** Answers false when the disk refuses. */
+  async #append(bytes: Buffer): Promise<boolean> {
+    try {
+      await this.#write(bytes);
+      return true;
+    } catch {
+      this.#refusedUntil = performance.now() + refusedPause;
+      const segment = this.#segment;
+      if (segment === undefined) return false;
+      // It may end in a torn line now.
+      await this.#finish(segment);
+      if (segment.bytes === 0) await this.remove(segment.path).catch(() => undefined);
+      return false;
+    }
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
     const segment = await this.#openSegment();
     for (let written = 0; written < bytes.length; ) {
       const { bytesWritten } = await segment.file.write(bytes, written);

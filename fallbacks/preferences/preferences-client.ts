@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type Registry, register } from "prom-client";
 import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
 import { describePostgres } from "../../core/postgres/connect.ts";
@@ -13,7 +14,7 @@ import {
   type PostgresConnectionConfig,
 } from "../guard/guarded-postgres.ts";
 import { GuardedStore, type GuardOptions } from "../guard/guarded-store.ts";
-import { failed, type StoreFailure } from "../guard/store-failure.ts";
+import { failed, type StoreFailure, storeFailure } from "../guard/store-failure.ts";
 import type { HistogramSeries } from "../signals/batched-histogram.ts";
 import { Decisions } from "../signals/decisions.ts";
 import { type CounterSeries, Signals } from "../signals/signals.ts";
@@ -36,8 +37,9 @@ export interface PreferenceCheck {
  *
  * - `cache`: the cache, and no change is known that its entry does not reflect;
  * - `postgres`: the row itself;
- * - `unverified`: the cache, while Postgres does not say whether the entry still holds;
- * - `default`: nobody knew, so the user is assumed to be opted in; recorded for `redisops audit preferences`.
+ * - `unverified`: the cache, while Postgres does not say whether the entry still holds; if it says opted in, recorded for
+ *   `redisops audit preferences`;
+ * - `default`: nobody knew, so the user is assumed to be opted in; recorded as well.
  */
 export type PreferenceSource = "cache" | "postgres" | "unverified" | "default";
 
@@ -68,8 +70,16 @@ export interface PreferencesOptions extends GuardOptions {
 
 /** Entries written together shall not expire together: their life is spread by this share to either side. */
 const jitter = 0.1;
+/**
+ * Share of the record that unverified decisions may fill: with Postgres away they are all of the traffic, most of them
+ * right, and must not take the place of those that nobody knew anything about.
+ */
+const unverifiedShare = 0.5;
 /** Seconds between reading a row and the start of its entry's life, at most. */
 const writeSlack = 60;
+
+/** Milliseconds between two attempts to open a connection for decisions. */
+const readyInterval = 50;
 
 /** Longest wait for the statements that follow the changes and move exposures; a look has its own, shorter deadline. */
 const sideDeadline = 5_000;
@@ -103,7 +113,7 @@ export class PreferencesClient {
   readonly #postgresSeconds: HistogramSeries;
   readonly #staleEntries: CounterSeries;
 
-  /** Throws EXPOSURES_UNAVAILABLE when decisions made by default could not be recorded. */
+  /** Throws EXPOSURES_UNAVAILABLE when decisions made on assumption could not be recorded. */
   constructor(
     connection: RedisConnectionConfig & { readonly key?: string | undefined },
     options: PreferencesOptions,
@@ -124,7 +134,6 @@ export class PreferencesClient {
     const { postgres } = options;
     const tables = { ...defaultPreferenceTables, ...postgres.tables?.preferences };
     this.#exposures = new ExposureLog({ ...options.exposures, metrics });
-    this.#store = new GuardedStore(role, connection, options);
     this.#database = new GuardedPostgres(postgres, { ...options.bulkhead, metrics });
     // Apart from the bulkhead: that it is full must not keep this process from hearing of changes.
     this.#side = new GuardedPostgres(postgres, {
@@ -139,6 +148,8 @@ export class PreferencesClient {
       error_class: "other",
     });
     this.#rows = new PreferenceRows(this.#database, tables.table, describePostgres(postgres), refused);
+    // Connects at once, so after all that throws.
+    this.#store = new GuardedStore(role, connection, options);
     const entryLife = ttl * (1 + jitter) + writeSlack;
     this.#feed = new ChangeFeed(this.#side, tables.changes_table, entryLife, refused, options.changes);
     const well = () => this.#feed.vouching;
@@ -148,13 +159,31 @@ export class PreferencesClient {
       tables.exposures_table,
       well,
       options.shipMs ?? 1_000,
+      refused,
     );
   }
 
-  /** Waits until the cache is connected and changes are followed, for at most so many milliseconds. */
+  /**
+   * Waits until the cache is connected, changes are followed and a connection for decisions is open, for at most so many
+   * milliseconds. Answers false when one of them is not.
+   */
   async ready(milliseconds: number): Promise<boolean> {
-    const both = await Promise.all([this.#store.ready(milliseconds), this.#feed.ready(milliseconds)]);
-    return both.every(Boolean);
+    const [cache, postgres] = await Promise.all([
+      this.#store.ready(milliseconds),
+      this.#readyPostgres(performance.now() + milliseconds),
+    ]);
+    return cache && postgres;
+  }
+
+  async #readyPostgres(end: number): Promise<boolean> {
+    if (!(await this.#feed.ready(end - performance.now()))) return false;
+    for (;;) {
+      const left = Math.max(1, end - performance.now());
+      const answer = await this.#database.query("SELECT 1", [], left).catch(() => storeFailure("other"));
+      if (!failed(answer)) return true;
+      if (performance.now() >= end) return false;
+      await delay(readyInterval, undefined, { ref: false });
+    }
   }
 
   /** Decides. Never rejects, and takes at most the deadlines of cache, bulkhead and record together. */
@@ -178,15 +207,15 @@ export class PreferencesClient {
       else this.#decisions.made();
       return { optedIn: !read.optedOut.includes(channel), source: "postgres", degraded: cacheFailed };
     }
-    // An entry that is known to be outdated is still right to keep silent on, and no ground to send on.
-    const lastOptedIn = cached !== undefined && !cached.optedOut.includes(channel);
-    if (cached !== undefined && !(lastOptedIn && standing === "outdated")) {
-      this.#decisions.degraded("unverified");
-      return { optedIn: lastOptedIn, source: "unverified", degraded: true };
+    // An entry that is known to be outdated says nothing: the user may have opted out since, or in again.
+    const last = standing === "outdated" ? undefined : cached;
+    const optedIn = last === undefined || !last.optedOut.includes(channel);
+    if (optedIn) {
+      const exposure = { userId, channel, notificationId, at: Date.now() };
+      await this.#exposures.record(exposure, last === undefined ? 1 : unverifiedShare);
     }
-    await this.#exposures.record({ userId, channel, notificationId, at: Date.now() });
-    this.#decisions.degraded("opted_in");
-    return { optedIn: true, source: "default", degraded: true };
+    this.#decisions.degraded(last === undefined ? "opted_in" : "unverified");
+    return { optedIn, source: last === undefined ? "default" : "unverified", degraded: true };
   }
 
   /**

@@ -150,6 +150,19 @@ describe("redisops audit preferences", { timeout: patience }, () => {
     );
   });
 
+  test("prints no control characters of ids", async () => {
+    const user = "\u001b[2J\u202eevil";
+    await changed(4, user, false, true);
+    await exposed(3, user, "n-\u0007\n1");
+    const { stdout } = await audit("--since", "4m");
+    expect(stdout).toMatch(/ \ufffd\[2J\ufffdevil +sms +n-\ufffd\ufffd1 /);
+    const { listed } = JSON.parse((await audit("--since", "4m", "--json")).stdout) as {
+      listed: { user_id: string }[];
+    };
+    expect(listed.map((each) => each.user_id)).toEqual([user]);
+    await database.query("DELETE FROM preference_exposures WHERE user_id = $1", [user]);
+  });
+
   test("reads folders, counts what is in the table as well once, and tells of torn lines", async () => {
     const folder = await workspace.folder("records");
     const at = new Date(Date.now() - 10 * 60_000).toISOString();
@@ -199,6 +212,8 @@ describe("redisops audit preferences tells", { timeout: patience }, () => {
       code: "USAGE",
       message: '--since expects a duration such as 90m or 7d, got "yesterday"',
     });
+    for (const since of ["999999999d", "9".repeat(400).concat("d")])
+      expect(printedError(await audit("--json", "--since", since)).code).toBe("USAGE");
     for (const limit of ["-1", "1.5", "x", "1000000"])
       expect(printedError(await audit("--json", `--limit=${limit}`)).code).toBe("USAGE");
     expect((await run(["audit"])).stderr).toContain("Say what to audit: preferences");
@@ -219,6 +234,22 @@ describe("redisops audit preferences tells", { timeout: patience }, () => {
     const odd = join(workspace.dir, "odd");
     await mkdir(join(odd, "folder.jsonl"), { recursive: true });
     expect(printedError(await audit("--json", "--exposures", odd)).code).toBe("EXPOSURES_UNAVAILABLE");
+  });
+
+  test("ids that are not text, and takes a view of them", async () => {
+    await database.query(`
+      CREATE SCHEMA other;
+      CREATE TABLE other.preferences (user_id uuid, channel text, opted_out boolean, changed_at timestamptz);
+      CREATE VIEW other.as_text AS SELECT user_id::text, channel, opted_out, changed_at FROM other.preferences`);
+    const env = { AUDIT_POSTGRES: postgres.password };
+    const words = ["audit", "preferences", "--json", "--config"];
+    const uuid = await configure("uuid", { preferences: { table: "other.preferences" } });
+    expect(printedError(await run([...words, uuid], env))).toMatchObject({
+      code: "POSTGRES_ERROR",
+      message: expect.stringContaining("user_id is of type uuid"),
+    });
+    const view = await configure("view", { preferences: { table: "other.as_text" } });
+    expect((await run([...words, view], env)).code).toBe(0);
   });
 
   test("a table that does not exist, and a Postgres that is away", async () => {

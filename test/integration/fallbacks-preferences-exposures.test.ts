@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -226,6 +227,32 @@ describe("with cache and Postgres both away", { timeout: 3 * patience }, () => {
     expect((await audit()).examined.in_table).toBe(before + optedOut.length);
     expect(await own.metrics.metrics()).toMatch(
       new RegExp(`redisops_preference_exposures_total\\{role="preferences"\\} ${optedOut.length}\n`),
+    );
+  });
+
+  test("what Postgres refuses stays, and keeps nothing else back", async () => {
+    const at = new Date().toISOString();
+    const line = (userId: string, notification: string) =>
+      `${JSON.stringify({ at, user_id: userId, channel: "sms", notification_id: notification })}\n`;
+    const folder = await platform.workspace.folder("refused");
+    // Longer than an entry of an index may be, as an older version would have recorded it.
+    const overlong = randomBytes(6_000).toString("base64");
+    await writeFile(join(folder, "2000-a.jsonl"), line("u3", overlong));
+    await writeFile(join(folder, "2000-b.jsonl"), line("u3", "behind-the-refused-one"));
+    const own = await platform.worker(
+      { topology: "standalone", address: `127.0.0.1:${cache.port}` },
+      { exposures: { directory: folder, segmentAgeMs: 20 }, shipMs: 20 },
+    );
+    await waitUntil(() => !readdirSync(folder).includes("2000-b.jsonl"), {
+      what: "the other file to be moved",
+      deadlineMs: patience,
+    });
+    expect(readdirSync(folder)).toEqual(["2000-a.jsonl"]);
+    expect(ids((await audit("--exposures", folder, "--limit", "100000")).listed)).toEqual(
+      expect.arrayContaining([overlong, "behind-the-refused-one"]),
+    );
+    expect(await own.metrics.metrics()).toMatch(
+      /redisops_store_failures_total\{error_class="other",role="postgres"\} 1\n/,
     );
   });
 });

@@ -1,5 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { Secret } from "../../core/config/secret.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { frozen, patience } from "../fixtures/processes.ts";
@@ -44,6 +45,12 @@ async function cachedAsOptedIn(): Promise<string> {
   await decidedBy("cache", () => worker.sms(user));
   expect(await worker.sms(user)).toEqual({ optedIn: true, source: "cache", degraded: false });
   return (await entry(user)) ?? "";
+}
+
+/** Notifications that a worker recorded as sent on assumption. */
+async function exposures({ metrics }: Worker): Promise<number> {
+  const text = await metrics.metrics();
+  return Number(/^redisops_preference_exposures_total\{.*\} (\d+)$/m.exec(text)?.[1]);
 }
 
 /** A second after an opt-out that was committed at that moment, it counts for every worker. */
@@ -322,6 +329,23 @@ describe("a worker whose Postgres answers with errors", { timeout: patience }, (
   });
 });
 
+describe("a client that cannot be made", { timeout: patience }, () => {
+  test("leaves no connection behind", async () => {
+    const address = `127.0.0.1:${cache.port}`;
+    const broken = { ...platform.database(), password: new Secret("${REDISOPS_TEST_NOT_SET}") };
+    const clients = async () => Number(/connected_clients:(\d+)/.exec(await admin.info("clients"))?.[1]);
+    const before = await clients();
+    for (let n = 0; n < 5; n += 1)
+      await expect(
+        platform.worker({ topology: "standalone", address }, { postgres: broken }),
+      ).rejects.toMatchObject({ code: "SECRET_UNRESOLVED" });
+    // A client made later is connected, so these would be by now.
+    const later = await platform.worker(connection());
+    expect(await later.client.ready(patience)).toBe(true);
+    expect(await clients()).toBe(before + 1);
+  });
+});
+
 describe("a worker that lost Postgres", { timeout: patience }, () => {
   test("goes on with what the cache says, says so, and believes it again only when it has heard of the changes", async () => {
     await platform.choose(`${user}-out`, true);
@@ -330,8 +354,11 @@ describe("a worker that lost Postgres", { timeout: patience }, () => {
     await decidedBy("cache", () => worker.sms(`${user}-out`));
     await platform.bouncer.kill();
     await decidedBy("unverified", () => worker.sms(user));
+    const recorded = await exposures(worker);
     expect(await worker.sms(user)).toEqual({ optedIn: true, source: "unverified", degraded: true });
+    expect(await exposures(worker)).toBe(recorded + 1);
     expect(await worker.sms(`${user}-out`)).toEqual({ optedIn: false, source: "unverified", degraded: true });
+    expect(await exposures(worker)).toBe(recorded + 1);
     await platform.choose(user, true);
     await platform.bouncer.restart();
     await waitUntil(async () => (await worker.sms(user)).source !== "unverified", {
@@ -343,7 +370,27 @@ describe("a worker that lost Postgres", { timeout: patience }, () => {
     expect(text).toMatch(
       /redisops_decisions_degraded_total\{fallback="unverified",role="preferences"\} [1-9]/,
     );
-    expect(text).toMatch(/redisops_preference_exposures_total\{role="preferences"\} 0/);
+  });
+
+  test("goes by no entry that is known to be outdated", async () => {
+    for (const optedOut of [true, false]) {
+      const userId = `${user}-${optedOut}`;
+      await platform.choose(userId, !optedOut);
+      await oneSecondAfter(performance.now());
+      await decidedBy("cache", () => worker.sms(userId));
+      await admin.replicaof("127.0.0.1", await platform.workspace.port());
+      try {
+        await worker.client.set({ userId, channel: "sms", optedOut });
+        await platform.bouncer.kill();
+        const recorded = await exposures(worker);
+        expect(await worker.sms(userId)).toEqual({ optedIn: true, source: "default", degraded: true });
+        expect(await exposures(worker)).toBe(recorded + 1);
+      } finally {
+        await admin.replicaof("NO", "ONE");
+        await platform.bouncer.restart();
+      }
+      expect(await worker.client.ready(patience)).toBe(true);
+    }
   });
 
   test("does not say that a choice is committed", async () => {

@@ -10,8 +10,11 @@ import { connectPostgres } from "../../core/postgres/connect.ts";
 import { defaultPreferenceTables, preferencesSchema } from "../../core/preferences/schema.ts";
 import { Probes } from "../../exporters/probes.ts";
 import { PreferencesClient } from "../../fallbacks/preferences/preferences-client.ts";
+import { ProviderClient } from "../../fallbacks/providers/provider-client.ts";
 import { type PostgresServer, startPostgres } from "../../lab/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
+import { withRedis } from "../../lab/servers/redis-client.ts";
+import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
@@ -58,13 +61,18 @@ afterAll(async () => {
   await workspace.close();
 });
 
-/** Creates a Redis user with the documented rules; a row that is not in the document fails. */
-async function createUser(name: string, ...users: string[]): Promise<void> {
-  const rules = users.flatMap((user) => {
+/** The documented rules; a row that is not in the document fails. */
+function rulesOf(...users: string[]): string[] {
+  return users.flatMap((user) => {
     const found = rows.get(user);
     if (found === undefined) throw new Error(`docs/security.md has no rules for "${user}"`);
     return found;
   });
+}
+
+/** Creates a Redis user with the documented rules. */
+async function createUser(name: string, ...users: string[]): Promise<void> {
+  const rules = rulesOf(...users);
   await admin.call("ACL", "SETUSER", name, "reset", "on", ">redis-secret", ...rules);
 }
 
@@ -181,4 +189,61 @@ it("decides about preferences, moves what it decided by default, and audits it, 
   expect(found).toMatchObject([{ user_id: "u1", channel: "sms", notification_id: "n1" }]);
   await connection.close();
   await client.close();
+});
+
+it("decides about preferences and takes from buckets in a Redis Cluster with the documented rules", async () => {
+  const cluster = await startRedisCluster(workspace, { name: "cluster", shards: 3 });
+  for (const [name, user] of [
+    ["reader", "application, preferences"],
+    ["sender", "application, token_bucket"],
+  ] as const) {
+    const rules = rulesOf(user, "application, Redis Cluster");
+    for (const { port } of cluster.nodes)
+      await withRedis(port, (node) =>
+        node.call("ACL", "SETUSER", name, "reset", "on", ">redis-secret", ...rules),
+      );
+  }
+  const database = configure("probing").postgres;
+  if (database === undefined) throw new Error("no postgres section");
+  const metrics = new Registry();
+  const connection = {
+    topology: "cluster" as const,
+    nodes: [...cluster.addresses],
+    password: new Secret("${SECURITY_DOC_REDIS}"),
+  };
+  const guard = { deadlineMs: 5_000, metrics };
+  const preferences = new PreferencesClient(
+    { ...connection, username: "reader" },
+    {
+      ...guard,
+      bulkhead: { deadlineMs: 5_000 },
+      postgres: { ...database, user: "worker" },
+      exposures: { directory: await workspace.folder("cluster-exposures") },
+    },
+  );
+  const accounts = Array.from({ length: 9 }, (_, n) => ({ name: `a${n}`, limitPerSecond: 10 }));
+  const provider = new ProviderClient(
+    { ...connection, username: "sender" },
+    { ...guard, provider: "twilio", accounts },
+  );
+  try {
+    expect(await preferences.ready(30_000)).toBe(true);
+    expect(await provider.ready(30_000)).toBe(true);
+    for (let n = 0; n < 12; n += 1) {
+      const question = { userId: `c${n}`, channel: "sms", notificationId: "n" };
+      await preferences.set({ userId: question.userId, channel: "sms", optedOut: true });
+      await waitUntil(async () => (await preferences.check(question)).source === "cache", {
+        what: "the cache to be filled",
+        deadlineMs: 30_000,
+      });
+      const sent = await provider.send({ priority: "high" }, async () => new Response());
+      expect(sent.outcome).toBe("sent");
+    }
+    const text = await metrics.metrics();
+    expect(text.match(/^redisops_decisions_degraded_total\{.*\} [1-9].*$/gm)).toBeNull();
+    expect(text.match(/^redisops_store_failures_total\{.*\} [1-9].*$/gm)).toBeNull();
+  } finally {
+    provider.close();
+    await preferences.close();
+  }
 });
