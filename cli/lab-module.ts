@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { RedisopsError } from "../core/errors.ts";
 
 /** Messages and notifications per second. */
@@ -106,6 +108,15 @@ const source = new URL("../lab/platform/commands.ts", import.meta.url);
 
 /** Whether this is a checkout, which has the lab. */
 export const hasLab = existsSync(source);
+
+/**
+ * What can be injected, with a line about each, in a checkout. Synchronous for the parser: it does not report what is
+ * wrong with the words when the options of a command come later.
+ */
+export function labFaults(): Readonly<Record<string, string>> {
+  const file = fileURLToPath(new URL("faults.ts", source));
+  return (createRequire(import.meta.url)(file) as { faults: Readonly<Record<string, string>> }).faults;
+}
 
 /** The lab. Throws LAB_MISSING in the published package. */
 export async function loadLab(): Promise<LabModule> {

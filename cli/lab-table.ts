@@ -96,8 +96,8 @@ export function printLab(lab: ShownLab, now: number): void {
   for (const line of aligned(loadFacts(lab), "")) print(line);
 }
 
-/** Prints what to do with a lab that has just come up. */
-export function printNextCommands(lab: ShownLab): void {
+/** Prints what to do with a lab that has just come up; `heading` says where or when. */
+export function printNextCommands(lab: ShownLab, heading: string): void {
   const name = lab.name === "default" ? "" : ` --name ${lab.name}`;
   print(
     styled(
@@ -108,7 +108,7 @@ export function printNextCommands(lab: ShownLab): void {
   const addresses = Object.entries(lab.addresses).map(([label, value]) => ({ label, value }));
   const places = [...addresses, { label: "redisops.yaml", value: lab.configFile ?? "-" }];
   for (const line of aligned([...places, { label: "logs", value: lab.folder }])) print(line);
-  print("In another terminal:");
+  print(heading);
   for (const line of aligned([
     {
       label: `redisops lab status${name}`,

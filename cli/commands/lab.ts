@@ -3,7 +3,7 @@ import { parseDuration } from "../../core/duration.ts";
 import { exitCodes } from "../../core/error-codes.ts";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { interruptible } from "../interrupt.ts";
-import { hasLab, loadLab, type ShownLab } from "../lab-module.ts";
+import { hasLab, labFaults, loadLab, type ShownLab } from "../lab-module.ts";
 import { note, print, printJson } from "../output.ts";
 
 interface LabOptions {
@@ -51,10 +51,10 @@ function ratesOf({ messages, notifications }: RateOptions) {
   return { messages, notifications };
 }
 
-async function showUp(lab: ShownLab, json: boolean): Promise<void> {
+async function showUp(lab: ShownLab, { json, detach }: { readonly json: boolean; readonly detach: boolean }) {
   if (json) return printJson(lab);
   const { printNextCommands } = await import("../lab-table.ts");
-  printNextCommands(lab);
+  printNextCommands(lab, detach ? "Next:" : "In another terminal:");
 }
 
 async function up(options: RateOptions & { readonly detach: boolean }): Promise<number> {
@@ -65,13 +65,13 @@ async function up(options: RateOptions & { readonly detach: boolean }): Promise<
   const start = { name, rates, say: note, signal: interrupt.signal };
   let shown = false;
   try {
-    if (detach) await showUp(await lab.startLab(start), json);
+    if (detach) await showUp(await lab.startLab(start), options);
     else {
       await lab.runLab({
         ...start,
         onUp(status) {
           shown = true;
-          void showUp(status, json).then(() => {
+          void showUp(status, options).then(() => {
             if (!json) print("Up until Ctrl-C.");
           });
         },
@@ -79,6 +79,12 @@ async function up(options: RateOptions & { readonly detach: boolean }): Promise<
       note("The lab is down; nothing of it is left.");
     }
     return exitCodes.done;
+  } catch (error) {
+    if (!(error instanceof RedisopsError) || error.code !== "INTERRUPTED") throw error;
+    throw new RedisopsError("INTERRUPTED", "The lab's start was interrupted; what it had started is ended", {
+      next: "Run the command again when you are ready.",
+      cause: error,
+    });
   } finally {
     interrupt.release();
     // A client that still waits for a server that is gone must not keep a command that was interrupted.
@@ -103,13 +109,27 @@ function listed(faults: Readonly<Record<string, string>>): string {
     .join("");
 }
 
+/** A fault may last this long, in milliseconds; a timer could not count three weeks and more. */
+const longestFault = 86_400_000;
+
 function durationOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
+  let duration: number;
   try {
-    return parseDuration(text);
+    duration = parseDuration(text);
   } catch (error) {
     throw new RedisopsError("USAGE", `--for: ${messageOf(error)}`);
   }
+  if (duration > 0 && duration <= longestFault) return duration;
+  throw new RedisopsError(
+    "USAGE",
+    "--for takes a time above 0 and up to 24h; without it the fault lasts until healed",
+  );
+}
+
+function checkShard(shard: number | undefined): void {
+  if (shard === undefined || (Number.isInteger(shard) && shard >= 0)) return;
+  throw new RedisopsError("USAGE", "--shard takes a whole number from 0");
 }
 
 async function inject(options: InjectOptions): Promise<number> {
@@ -120,6 +140,7 @@ async function inject(options: InjectOptions): Promise<number> {
     throw new RedisopsError("USAGE", `${what}:${listed(lab.faults)}`, { next: "redisops lab inject --help" });
   }
   const forMs = durationOf(options.for);
+  checkShard(shard);
   const done = await lab.injectFault(name, { fault, role, shard, provider, account, forMs });
   if (json) printJson({ done });
   else print(done);
@@ -141,8 +162,7 @@ async function down({ name, json }: LabOptions): Promise<number> {
   return exitCodes.done;
 }
 
-async function injectBuilder(yargs: Argv) {
-  const faults = hasLab ? (await loadLab()).faults : {};
+function injectBuilder(yargs: Argv) {
   const own = labOptions(yargs)
     .positional("fault", { type: "string", describe: "What to inject; see below" })
     .option("role", {
@@ -150,14 +170,22 @@ async function injectBuilder(yargs: Argv) {
       describe: "A Redis role, or a process by its name in lab status",
       requiresArg: true,
     })
-    .option("shard", { type: "number", describe: "A shard of the cluster, from 0", requiresArg: true })
+    .option("shard", {
+      type: "number",
+      describe: "A shard of the cluster, from 0; 0 unless given",
+      requiresArg: true,
+    })
     .option("provider", { type: "string", describe: "For provider-429", requiresArg: true })
     .option("account", { type: "string", describe: "One account of it; all unless given", requiresArg: true })
-    .option("for", { type: "string", describe: "Undo it after this time, such as 30s", requiresArg: true })
+    .option("for", {
+      type: "string",
+      describe: "Undo it after this time, such as 30s; at most 24h",
+      requiresArg: true,
+    })
     .example("$0 lab inject kill --role registry --for 30s", "the registry is away for 30 s")
     .example("$0 lab inject cut-shard --shard 2", "one sixth of the cluster is away")
     .example("$0 lab inject heal", "undo everything");
-  return hasLab ? own.epilogue(`Faults:${listed(faults)}`) : own;
+  return hasLab ? own.epilogue(`Faults:${listed(labFaults())}`) : own;
 }
 
 /** `redisops lab`. */

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { z } from "zod";
+import { messageOf } from "../../core/errors.ts";
 import type { Connection } from "../../core/registry/entry.ts";
 import { RegistryClient } from "../../fallbacks/registry/registry-client.ts";
 import { appsOf, section, storeDeadlineMs } from "../platform/settings.ts";
@@ -48,7 +49,11 @@ await runApp(async (context) => {
   await Promise.all([...clients.values()].map((client) => registry.register(client)));
   let beating: Promise<unknown> = Promise.resolve();
   const heartbeat = setInterval(() => {
-    beating = beating.then(() => registry.heartbeatAll(clients.values(), 32));
+    beating = beating
+      .then(() => registry.heartbeatAll(clients.values(), 32))
+      .catch((error: unknown) => {
+        process.stderr.write(`heartbeats: ${messageOf(error)}\n`); // the next ones may fare better
+      });
   }, ttlMs / 3);
 
   return {

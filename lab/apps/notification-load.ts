@@ -6,7 +6,7 @@ import { maxBatch, type Notification, type NotificationOutcome, outcomeList } fr
 export interface NotificationCounts {
   /** Distinct notifications. */
   readonly produced: number;
-  /** Those that are not acknowledged yet. */
+  /** Those that are kept until they are acknowledged: in the queue, with a worker, or waiting to be handed out again. */
   readonly outstanding: number;
   /** Those that were sent, each counted once. */
   readonly sent: number;
@@ -53,9 +53,10 @@ export class NotificationLoad {
   readonly #urls: readonly string[];
   readonly #random: () => number;
   readonly #sent = new NumberSet();
+  /** Those that are acknowledged, in whichever way. */
+  readonly #settled = new NumberSet();
   readonly #counts = {
     produced: 0,
-    outstanding: 0,
     optedOut: 0,
     givenUp: 0,
     copies: 0,
@@ -67,6 +68,8 @@ export class NotificationLoad {
     redelivered: 0,
   };
   #queue: Notification[] = [];
+  /** What is with a worker, and what waits to be handed out again. */
+  readonly #elsewhere = new Set<readonly Notification[]>();
   #requests = 0;
   #worker = 0;
 
@@ -77,17 +80,15 @@ export class NotificationLoad {
   }
 
   get counts(): NotificationCounts {
-    return { ...this.#counts, sent: this.#sent.size };
+    return { ...this.#counts, sent: this.#sent.size, outstanding: this.#outstanding };
   }
 
   /** Puts the next notification into the queue, now and then with a copy of an earlier one. */
   produce(): void {
     const number = this.#counts.produced;
     this.#counts.produced += 1;
-    this.#counts.outstanding += 1;
     if (this.#queue.length >= maxQueued) {
       this.#counts.givenUp += 1;
-      this.#counts.outstanding -= 1;
       return;
     }
     this.#queue.push(this.#describe(number));
@@ -105,6 +106,15 @@ export class NotificationLoad {
     }
   }
 
+  /** Counted from what is really there, each notification once: one that got lost on the way is missing in it. */
+  get #outstanding(): number {
+    const numbers = new Set<number>();
+    for (const batch of [this.#queue, ...this.#elsewhere]) {
+      for (const { number } of batch) if (!this.#settled.has(number)) numbers.add(number);
+    }
+    return numbers.size;
+  }
+
   /** What a notification is about depends on its number alone, so that a copy is the same. */
   #describe(number: number): Notification {
     const mixed = Math.imul(number ^ this.#settings.seed, 0x9e3779b1) >>> 0;
@@ -119,9 +129,11 @@ export class NotificationLoad {
 
   async #handOut(batch: readonly Notification[]): Promise<void> {
     this.#requests += 1;
+    this.#elsewhere.add(batch);
     this.#worker = (this.#worker + 1) % this.#urls.length;
     const results = await this.#post(this.#urls[this.#worker] ?? "", batch);
     this.#requests -= 1;
+    this.#elsewhere.delete(batch);
     const shed: Notification[] = [];
     const failed: Notification[] = [];
     for (const [index, each] of batch.entries()) {
@@ -138,7 +150,9 @@ export class NotificationLoad {
   #handOutAgain(notifications: readonly Notification[], afterMs: number): void {
     if (notifications.length === 0) return;
     const again = notifications.map((each) => ({ ...each, redelivered: true }));
+    this.#elsewhere.add(again);
     setTimeout(() => {
+      this.#elsewhere.delete(again);
       this.#queue = [...again, ...this.#queue];
     }, afterMs);
   }
@@ -162,19 +176,19 @@ export class NotificationLoad {
     switch (outcome) {
       case "sent":
         if (optedOut(this.#settings, person, channel)) counts.sentAgainstOptOut += 1;
-        if (this.#sent.add(number)) counts.outstanding -= 1;
-        else counts.sentTwice += 1;
+        this.#settled.add(number);
+        if (!this.#sent.add(number)) counts.sentTwice += 1;
         return;
       case "suppressed":
         counts.suppressed += 1;
         if (wasSent) return;
         counts.missed += 1;
-        counts.outstanding -= 1;
+        this.#settled.add(number);
         return;
       case "opted_out":
         if (wasSent) return; // while the preferences were not known
         counts.optedOut += 1;
-        counts.outstanding -= 1;
+        this.#settled.add(number);
         return;
       case "shed":
         counts.shed += 1;

@@ -7,7 +7,7 @@ import { type ErrorCodeName, errorCodes } from "../../core/error-codes.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { checkout } from "../checkout.ts";
 import type { RateChange } from "./settings.ts";
-import { isSupervised, labFiles, readState } from "./state-file.ts";
+import { isSupervised, labFiles, logFileOf, readState } from "./state-file.ts";
 
 /** What a start in the background needs. */
 export interface BackgroundOptions {
@@ -34,9 +34,10 @@ export async function startInBackground(options: BackgroundOptions): Promise<voi
   if (before !== undefined && isSupervised(before)) {
     throw new RedisopsError("LAB_RUNNING", `The lab ${name} is already there`);
   }
-  const log = openSync(files.log, "w", 0o600);
+  const logFile = logFileOf(files);
+  const log = openSync(logFile, "w", 0o600);
   const program = join(checkout, "lab", "platform", "background.ts");
-  const child = spawn(process.execPath, [program, name, JSON.stringify(rates)], {
+  const child = spawn(process.execPath, [program, name, JSON.stringify(rates), logFile], {
     detached: true,
     stdio: ["ignore", log, log],
   });
@@ -44,7 +45,7 @@ export async function startInBackground(options: BackgroundOptions): Promise<voi
   const ended = once(child, "exit");
   let told = 0;
   const tellNews = () => {
-    const lines = readFileSync(files.log, "utf8").split("\n").slice(0, -1);
+    const lines = readFileSync(logFile, "utf8").split("\n").slice(0, -1);
     for (const line of lines.slice(told)) if (!line.startsWith("{")) say(line);
     told = lines.length;
     return lines;
@@ -54,11 +55,11 @@ export async function startInBackground(options: BackgroundOptions): Promise<voi
     if (signal.aborted) {
       child.kill("SIGTERM");
       await ended;
-      rmSync(files.log, { force: true });
+      rmSync(logFile, { force: true });
       throw signal.reason;
     }
     const lines = tellNews();
-    if (child.exitCode !== null || child.signalCode !== null) throw failure(name, lines, files.log);
+    if (child.exitCode !== null || child.signalCode !== null) throw failure(name, lines, logFile);
     const state = readState(files);
     if (state?.phase === "up" && state.supervisor.pid === child.pid) break;
     await delay(pollMs, undefined, { signal }).catch(() => undefined);
@@ -75,6 +76,7 @@ function failure(name: string, lines: readonly string[], log: string): RedisopsE
     });
   }
   const { error } = JSON.parse(last) as { error: { code: string; message: string; next: string } };
+  rmSync(log, { force: true }); // it is told
   const code = error.code in errorCodes ? (error.code as ErrorCodeName) : "LAB_FAILED";
   return new RedisopsError(code, error.message, { next: error.next });
 }

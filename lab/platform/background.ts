@@ -2,8 +2,8 @@ import { toRedisopsError } from "../../core/errors.ts";
 import { rateChange } from "./settings.ts";
 import { supervise } from "./supervisor.ts";
 
-/** `node lab/platform/background.ts <name> <rates as JSON>`: a lab without a terminal. Its output is the lab's log. */
-const [name = "", rates = "{}"] = process.argv.slice(2);
+/** `node lab/platform/background.ts <name> <rates as JSON> <log>`: a lab without a terminal. Its output goes to the log. */
+const [name = "", rates = "{}", log] = process.argv.slice(2);
 const write = (line: string) => process.stdout.write(`${line}\n`);
 const controller = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
@@ -13,6 +13,7 @@ try {
   await supervise({
     name,
     rates: rateChange.parse(JSON.parse(rates)),
+    log,
     say: write,
     onUp: ({ startSeconds }) => write(`up after ${startSeconds} s`),
     signal: controller.signal,

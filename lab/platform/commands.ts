@@ -4,9 +4,11 @@ import { waitUntil } from "../wait.ts";
 import { startInBackground } from "./background-start.ts";
 import { clearAway } from "./clear-away.ts";
 import { askSupervisor } from "./control-client.ts";
+import { checkOptions } from "./fault-options.ts";
 import { type FaultRequest, faults } from "./faults.ts";
+import { withNameLocked } from "./name-lock.ts";
 import { defaultRates, type RateChange, type Rates } from "./settings.ts";
-import { isSupervised, knownLabs, type LabFiles, labFiles, readState } from "./state-file.ts";
+import { isSupervised, knownLabs, type LabFiles, labFiles, readState, removeLogs } from "./state-file.ts";
 import type { LabStatus } from "./status.ts";
 
 export { defaultRates, faults };
@@ -60,6 +62,7 @@ export async function labStatus(name: string): Promise<LabStatus> {
 
 /** Injects a fault or heals. Answers what was done. */
 export async function injectFault(name: string, request: FaultRequest): Promise<string> {
+  checkOptions(request);
   const { done } = await askSupervisor<{ done: string }>(running(name).control, "POST", "/inject", request);
   return done;
 }
@@ -77,12 +80,8 @@ export async function changeRates(name: string, change: RateChange): Promise<Rat
 export async function endLab(name: string): Promise<string> {
   const files = labFiles(name);
   const state = readState(files);
-  if (state === undefined) throw new RedisopsError("LAB_DOWN", `There is no lab called ${name}`);
-  if (!isSupervised(state)) {
-    const left = await clearAway(state, files);
-    rmSync(files.log, { force: true });
-    return `the lab ${name} had crashed; ${left} processes that it had left are ended`;
-  }
+  if (state === undefined) throw nothingToEnd(name);
+  if (!isSupervised(state)) return clearAfterCrash(name, files);
   await askSupervisor(files.control, "POST", "/down");
   try {
     await waitUntil(() => !isSupervised(state), {
@@ -96,6 +95,26 @@ export async function endLab(name: string): Promise<string> {
       cause: error,
     });
   }
-  rmSync(files.log, { force: true });
+  if (state.log !== undefined) rmSync(state.log, { force: true });
   return `the lab ${name} is down; nothing of it is left`;
+}
+
+async function clearAfterCrash(name: string, files: LabFiles): Promise<string> {
+  const left = await withNameLocked(files, async () => {
+    // Another command may have cleared up since, and one may have started the next lab.
+    const state = readState(files);
+    if (state === undefined) return undefined;
+    if (isSupervised(state)) throw new RedisopsError("LAB_RUNNING", `The lab ${name} has been started anew`);
+    const count = await clearAway(state, files);
+    removeLogs(files);
+    return count;
+  });
+  if (left === undefined) throw nothingToEnd(name);
+  return `the lab ${name} had crashed; ${left} processes that it had left are ended`;
+}
+
+function nothingToEnd(name: string): RedisopsError {
+  return new RedisopsError("LAB_DOWN", `There is no lab called ${name}`, {
+    next: "There is nothing to end.",
+  });
 }

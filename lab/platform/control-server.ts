@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage } from "node:http";
+import { prettifyError, ZodError } from "zod";
 import { RedisopsError, toRedisopsError } from "../../core/errors.ts";
 import { readBody } from "../servers/loopback-http.ts";
 import type { Workspace } from "../workspace.ts";
@@ -46,5 +47,6 @@ export async function serveControl(
 }
 
 function asLabFailure(error: unknown): RedisopsError {
+  if (error instanceof ZodError) return new RedisopsError("USAGE", prettifyError(error), { cause: error });
   return new RedisopsError("LAB_FAILED", toRedisopsError(error).message, { cause: error });
 }

@@ -1,6 +1,6 @@
 import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { membersMeant } from "./fault-targets.ts";
-import type { ActiveFault, FaultRequest } from "./faults.ts";
+import type { ActiveFault, FaultName, FaultRequest } from "./faults.ts";
 import { type Done, type FaultyPlatform, type Injection, injections } from "./injections.ts";
 
 /** A fault that holds, with what ends it. */
@@ -10,18 +10,23 @@ interface Held extends ActiveFault {
   readonly timer: NodeJS.Timeout | undefined;
 }
 
+/** What is done to processes themselves: of several at one process, the last one tells how it is. */
+const processFaults: readonly FaultName[] = ["kill", "hang", "slow", "cut-shard", "kafka-down"];
+
 /** Injects faults one after the other and remembers how to undo them. */
 export class FaultInjector {
   readonly #platform: FaultyPlatform;
   readonly #say: (line: string) => void;
+  readonly #onChange: () => void;
   readonly #injections: ReturnType<typeof injections>;
   readonly #held = new Set<Held>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** `say` is told what happens, also when a fault undoes itself. */
-  constructor(platform: FaultyPlatform, say: (line: string) => void) {
+  /** `say` is told what happens, also when a fault undoes itself; `onChange` is called after whatever may change a pid. */
+  constructor(platform: FaultyPlatform, say: (line: string) => void, onChange: () => void = () => undefined) {
     this.#platform = platform;
     this.#say = say;
+    this.#onChange = onChange;
     this.#injections = injections(platform);
   }
 
@@ -40,7 +45,7 @@ export class FaultInjector {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(work);
+    const mine = this.#turn.then(work).finally(this.#onChange);
     this.#turn = mine.catch(() => undefined);
     return mine;
   }
@@ -48,12 +53,16 @@ export class FaultInjector {
   async #carryOut(request: FaultRequest): Promise<string> {
     const { fault, forMs } = request;
     if (fault === "heal") return this.#heal(request);
+    if (fault === "fill-postgres-pool" && [...this.#held].some((held) => held.fault === fault)) {
+      throw new RedisopsError("LAB_FAILED", "The pool is taken already", {
+        next: "redisops lab inject heal",
+      });
+    }
     const inject: Injection = this.#injections[fault];
     const done = await inject(request);
     const { target, what, undo } = done;
-    if (undo === undefined) {
-      return this.#tell(forMs === undefined ? what : `${what}; there is nothing to undo later`);
-    }
+    await this.#endReplaced(fault, done);
+    if (undo === undefined) return this.#tell(what);
     const since = Date.now();
     const held: Held = {
       fault,
@@ -68,6 +77,36 @@ export class FaultInjector {
     return this.#tell(what);
   }
 
+  /** Ends the faults that a new one takes the place of, and those that a process has lost by being ended. */
+  async #endReplaced(fault: FaultName, { target, members }: Done): Promise<void> {
+    const restarts = fault === "restart" || fault === "restart-empty";
+    const onProcesses = restarts || processFaults.includes(fault);
+    const ends = restarts || fault === "kill" || fault === "kafka-down";
+    for (const held of [...this.#held]) {
+      const same = held.fault === fault && held.target === target;
+      if (processFaults.includes(held.fault)) {
+        const covered = held.done.members.every((name) => members.includes(name) || this.#runs(name));
+        if (onProcesses && held.done.members.some((name) => members.includes(name)) && covered) {
+          clearTimeout(held.timer);
+          this.#held.delete(held);
+        }
+      } else if (same || (ends && held.done.members.some((name) => members.includes(name)))) {
+        await this.#undo(held).catch((error: unknown) => this.#say(messageOf(error)));
+      }
+    }
+  }
+
+  #runs(name: string): boolean {
+    return this.#platform.members.some((member) => member.name === name && member.condition === "up");
+  }
+
+  /** The next fault should not come before a shard has its replica again; while another one is cut it cannot. */
+  async #untilSettled(): Promise<void> {
+    const { members, stores } = this.#platform;
+    const nodes = members.filter(({ shard }) => shard !== undefined);
+    if (nodes.every(({ name }) => this.#runs(name))) await stores.cluster.untilSettled();
+  }
+
   #tell(what: string): string {
     this.#say(what);
     return what;
@@ -75,7 +114,9 @@ export class FaultInjector {
 
   #undoLater(held: Held): void {
     this.#inTurn(async () => {
-      if (this.#held.has(held)) await this.#undo(held);
+      if (!this.#held.has(held)) return;
+      await this.#undo(held);
+      if (held.fault === "cut-shard") await this.#untilSettled();
     }).catch((error: unknown) => this.#say(`undoing ${held.fault} failed: ${messageOf(error)}`));
   }
 
@@ -99,9 +140,7 @@ export class FaultInjector {
     for (const held of concerned) await attempt(this.#undo(held));
     const down = meant.filter((member) => !member.running);
     await Promise.all(down.map((member) => attempt(member.restart({ empty: false }))));
-    // Else the next fault could come before a shard has its replica again.
-    if (meant.some(({ shard }) => shard !== undefined))
-      await attempt(this.#platform.stores.cluster.untilSettled());
+    if (meant.some(({ shard }) => shard !== undefined)) await attempt(this.#untilSettled());
     if (problems.length > 0)
       throw new RedisopsError("LAB_FAILED", `Not everything is healed: ${problems.join("; ")}`);
     const healed = [

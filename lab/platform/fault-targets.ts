@@ -53,6 +53,9 @@ export async function targetOf(
   }
   const serving = membersMeant(role, members);
   const [first = nobody(role, members)] = serving;
+  if (request.shard !== undefined && (serving.length === 1 || first.shard === undefined)) {
+    throw usage(`${role} has no shards to choose from: --shard goes with preferences and token_bucket`);
+  }
   if (serving.length === 1) return first;
   const { port } =
     first.shard === undefined

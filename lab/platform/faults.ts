@@ -3,7 +3,7 @@ export const faults = {
   kill: "SIGKILL to the role's server: refused until healed",
   hang: "SIGSTOP: the connections stay, nothing answers",
   slow: "the server runs a fifth of the time, in slices: answers take up to 400 ms longer",
-  restart: "stops and starts the server with what it has stored",
+  restart: "stops and starts the server with what it has stored; a node of the cluster has nothing",
   "restart-empty": "starts the server again without its data",
   failover: "makes a replica the primary, of the filter or of a shard of the cluster",
   "cut-shard": "SIGKILL to a shard's primary and replica: its slots are served by nobody",

@@ -39,6 +39,7 @@ export function injections(
   platform: FaultyPlatform,
 ): Readonly<Record<Exclude<FaultName, "heal">, Injection>> {
   const { members, stores } = platform;
+  const refusals = new Refusals(platform);
   const onMember =
     (act: (member: Member) => Promise<Pick<Done, "what" | "undo">>): Injection =>
     async (request) => {
@@ -47,6 +48,7 @@ export function injections(
       return { target: member.name, members: [member.name], ...(await act(member)) };
     };
   const kill = onMember(async (member) => {
+    mustRun(member);
     const { pid } = member;
     await member.kill();
     return { what: `${member.name} (pid ${pid}) is killed`, undo: () => startAgain(member) };
@@ -74,7 +76,7 @@ export function injections(
     failover: (request) => failOver(platform, request),
     "cut-shard": (request) => cutShard(platform, shardOf(request)),
     "fill-postgres-pool": () => fillPool(stores),
-    "provider-429": (request) => throttle(platform, request),
+    "provider-429": (request) => throttle(refusals, request),
     "kafka-down": async (request) => {
       if (members.some(({ name }) => name === "kafka")) return kill({ ...request, role: "kafka" });
       throw new RedisopsError("LAB_FAILED", "This lab runs without Kafka", {
@@ -112,8 +114,11 @@ async function failOver({ members, stores }: FaultyPlatform, request: FaultReque
   return { target: name, members: [], what: `${name} takes shard ${shard} over` };
 }
 
-async function cutShard({ members, stores }: FaultyPlatform, shard: number): Promise<Done> {
+async function cutShard({ members }: FaultyPlatform, shard: number): Promise<Done> {
   const nodes = members.filter((member) => member.shard === shard);
+  if (!nodes.some(({ running }) => running)) {
+    throw new RedisopsError("LAB_FAILED", `shard ${shard} is down`, { next: "redisops lab inject heal" });
+  }
   await Promise.all(nodes.map((member) => member.kill()));
   return {
     target: `shard ${shard}`,
@@ -121,7 +126,6 @@ async function cutShard({ members, stores }: FaultyPlatform, shard: number): Pro
     what: `shard ${shard} is cut: ${nodes.map(({ name, port }) => `${name} :${port}`).join(", ")} are killed`,
     async undo() {
       await Promise.all(nodes.map(startAgain));
-      await stores.cluster.untilSettled();
     },
   };
 }
@@ -129,7 +133,12 @@ async function cutShard({ members, stores }: FaultyPlatform, shard: number): Pro
 /** First the pool, whose connections are Postgres's too; then what is left of those. */
 async function fillPool({ postgres, pgbouncer }: Stores): Promise<Done> {
   const pool = await holdConnections(pgbouncer.connection, poolSize);
-  const rest = await holdConnections(postgres.connection, maxConnections - poolSize - connectionsLeft);
+  const rest = await holdConnections(postgres.connection, maxConnections - poolSize - connectionsLeft).catch(
+    async (error: unknown) => {
+      await pool.release();
+      throw error;
+    },
+  );
   return {
     target: "postgres",
     members: ["postgres", "pgbouncer"],
@@ -140,11 +149,39 @@ async function fillPool({ postgres, pgbouncer }: Stores): Promise<Done> {
   };
 }
 
-async function throttle(platform: FaultyPlatform, { provider, account }: FaultRequest): Promise<Done> {
+/** The accounts that refuse: one that several faults concern gets its limit back with the last of them. */
+class Refusals {
+  readonly #platform: FaultyPlatform;
+  readonly #faults = new Map<string, number>();
+
+  constructor(platform: FaultyPlatform) {
+    this.#platform = platform;
+  }
+
+  /** Answers which accounts refuse, and what ends it. */
+  async add(provider: string, account: string | undefined) {
+    const accounts = await this.#platform.throttle(provider, account, true);
+    for (const each of accounts) this.#faults.set(each, (this.#faults.get(each) ?? 0) + 1);
+    return { accounts, end: () => this.#end(accounts) };
+  }
+
+  async #end(accounts: readonly string[]): Promise<void> {
+    for (const each of accounts) this.#faults.set(each, (this.#faults.get(each) ?? 1) - 1);
+    const free = accounts.filter((each) => this.#faults.get(each) === 0);
+    await Promise.all(
+      free.map((each) => {
+        const [provider = "", account] = each.split("/");
+        return this.#platform.throttle(provider, account, false);
+      }),
+    );
+  }
+}
+
+async function throttle(refusals: Refusals, { provider, account }: FaultRequest): Promise<Done> {
   if (provider === undefined) {
     throw new RedisopsError("USAGE", "Say which provider: --provider twilio or sendgrid");
   }
-  const accounts = await platform.throttle(provider, account, true);
+  const { accounts, end } = await refusals.add(provider, account);
   if (accounts.length === 0) {
     const name = account === undefined ? provider : `${provider}/${account}`;
     throw new RedisopsError(
@@ -156,9 +193,7 @@ async function throttle(platform: FaultyPlatform, { provider, account }: FaultRe
     target: account === undefined ? provider : `${provider}/${account}`,
     members: ["provider-stand-in"],
     what: `429 from ${accounts.join(" and ")}`,
-    undo: async () => {
-      await platform.throttle(provider, account, false);
-    },
+    undo: end,
   };
 }
 

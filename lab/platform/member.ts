@@ -1,5 +1,6 @@
 import type { RedisRole } from "../../catalog/roles.ts";
 import { isAlive } from "../process-tree.ts";
+import { identify, type ProcessIdentity } from "./process-identity.ts";
 
 /** What every server of the lab can be made to do. */
 export interface Handle {
@@ -40,6 +41,7 @@ export class Member {
   readonly port: number | undefined;
   readonly #startAnew: (() => Promise<Handle>) | undefined;
   #handle: Handle;
+  #identity: ProcessIdentity | undefined;
   #condition: "up" | "slow" | "hung" = "up";
   #slowing: NodeJS.Timeout | undefined;
 
@@ -52,6 +54,7 @@ export class Member {
     this.port = options.port;
     this.#handle = handle;
     this.#startAnew = startAnew;
+    this.#identity = identify(handle.pid);
   }
 
   /** Starts a process that is a member as soon as it is ready. */
@@ -62,6 +65,11 @@ export class Member {
   /** The pid of the current process, also after it ended. */
   get pid(): number {
     return this.#handle.pid;
+  }
+
+  /** The current process as it was when it started, for whoever meets its pid later. */
+  get identity(): ProcessIdentity | undefined {
+    return this.#identity;
   }
 
   get running(): boolean {
@@ -112,10 +120,13 @@ export class Member {
   /** Starts it again, stopping it first if it runs; `empty` without what it has stored. */
   async restart(options: { readonly empty: boolean }): Promise<void> {
     this.resume();
-    if (this.#handle.restart !== undefined) return this.#handle.restart(options);
-    if (this.#startAnew === undefined) throw new Error(`${this.name} cannot be started again`);
-    await this.#handle.kill();
-    this.#handle = await this.#startAnew();
+    if (this.#handle.restart !== undefined) await this.#handle.restart(options);
+    else {
+      if (this.#startAnew === undefined) throw new Error(`${this.name} cannot be started again`);
+      await this.#handle.kill();
+      this.#handle = await this.#startAnew();
+    }
+    this.#identity = identify(this.pid);
   }
 
   #endSlowness(): void {

@@ -2,6 +2,9 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { isAlive } from "../process-tree.ts";
 
+/** The environment variable that a lab's processes carry: the lab's folder. */
+export const labMark = "REDISOPS_LAB";
+
 /** A process, told apart from a later one that got the same pid. */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -22,19 +25,30 @@ export function stillThere(identity: ProcessIdentity): boolean {
 }
 
 /**
- * The pids of all processes that work in a folder or below it and have no terminal: a lab's servers, and not the shell of
- * somebody who looks around there. Linux only; empty elsewhere.
+ * The pids of a lab's processes: those that carry the mark of its folder, and those that work there and have erased their
+ * environment, as Redis and Postgres do to write a title over it. Never this process or what it was started from. Linux
+ * only; empty elsewhere.
  */
-export function withoutTerminalIn(folder: string): number[] {
+export function processesOf(folder: string): number[] {
   if (process.platform !== "linux") return [];
+  const own = ancestry(process.pid);
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
-    .filter((pid) => worksIn(pid, folder) && statField(pid, 7) === "0");
+    .filter((pid) => !own.has(pid) && belongsTo(pid, folder) && isAlive(pid));
 }
 
-function worksIn(pid: number, folder: string): boolean {
+/** A process, its parent, and so on. */
+function ancestry(pid: number): Set<number> {
+  const found = new Set<number>();
+  for (let next = pid; next > 0 && !found.has(next); next = Number(statField(next, 4) ?? 0)) found.add(next);
+  return found;
+}
+
+function belongsTo(pid: number, folder: string): boolean {
   try {
+    const environment = readFileSync(`/proc/${pid}/environ`, "latin1");
+    if (environment.includes("=")) return environment.split("\0").includes(`${labMark}=${folder}`);
     const place = readlinkSync(`/proc/${pid}/cwd`).replace(/ \(deleted\)$/, "");
     return place === folder || place.startsWith(`${folder}/`);
   } catch {

@@ -22,7 +22,7 @@ const rates = z.strictObject({
 /** What the load generator produces per second. */
 export type Rates = z.infer<typeof rates>;
 
-/** Rates with which a lab starts; measured to leave half of two cores idle. */
+/** Rates with which a lab starts; measured to take a good third of two cores. */
 export const defaultRates: Rates = { messages: 100, notifications: 150 };
 
 /** A change of some rates, as it comes from the control socket. */

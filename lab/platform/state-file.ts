@@ -1,9 +1,19 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { z } from "zod";
 import { RedisopsError } from "../../core/errors.ts";
-import { stillThere } from "./process-identity.ts";
+import { isAlive } from "../process-tree.ts";
+import { type ProcessIdentity, stillThere } from "./process-identity.ts";
 
 const identity = z.object({ pid: z.int(), started: z.string() });
 
@@ -14,6 +24,8 @@ const labState = z.object({
   supervisor: identity,
   /** The folder with everything that the lab writes. */
   folder: z.string(),
+  /** The output of a supervisor in the background. */
+  log: z.string().optional(),
   processes: z.array(identity.extend({ name: z.string() })),
 });
 
@@ -25,9 +37,12 @@ export interface LabFiles {
   readonly state: string;
   /** The Unix socket on which the supervisor answers. */
   readonly control: string;
-  /** The output of a supervisor in the background. */
-  readonly log: string;
+  /** Held by who claims the name or clears up after a crash. */
+  readonly lock: string;
 }
+
+/** sockaddr_un has 108 bytes on Linux and 104 on macOS, the last of them 0. */
+const maxSocketPath = process.platform === "linux" ? 107 : 103;
 
 const namePattern = /^[a-z0-9][a-z0-9-]{0,30}$/;
 
@@ -45,11 +60,30 @@ export function labFiles(name: string): LabFiles {
     );
   }
   const folder = ownFolder();
-  return {
-    state: join(folder, `${name}.json`),
-    control: join(folder, `${name}.sock`),
-    log: join(folder, `${name}.log`),
-  };
+  const control = join(folder, `${name}.sock`);
+  if (Buffer.byteLength(control) > maxSocketPath) {
+    throw new RedisopsError("LAB_FAILED", `The path of the control socket is too long: ${control}`, {
+      next: `Set XDG_RUNTIME_DIR to a shorter path: a Unix socket's may have ${maxSocketPath} bytes.`,
+    });
+  }
+  return { state: join(folder, `${name}.json`), control, lock: join(folder, `${name}.lock`) };
+}
+
+/** Where a supervisor in the background writes that this process starts: no two starts share a log. */
+export function logFileOf(files: LabFiles): string {
+  return files.state.replace(/json$/, `${process.pid}.log`);
+}
+
+/** Removes the logs of earlier starts, but `keep` and those that whoever started the lab still reads. */
+export function removeLogs(files: LabFiles, keep?: string): void {
+  const folder = dirname(files.state);
+  const start = basename(files.state, "json");
+  for (const file of readdirSync(folder)) {
+    const path = join(folder, file);
+    const starter = file.startsWith(start) ? /^(\d+)\.log$/.exec(file.slice(start.length))?.[1] : undefined;
+    if (starter === undefined || path === keep || isAlive(Number(starter))) continue;
+    rmSync(path, { force: true });
+  }
 }
 
 /** The names of the labs that left a state file. */
@@ -88,16 +122,28 @@ export function isSupervised(state: LabState): boolean {
 }
 
 /**
- * Claims a lab's name for this process.
+ * Claims a lab's name for this process. The file is there with all that is in it, or not at all.
  *
  * @throws RedisopsError LAB_RUNNING when another process was first.
  */
 export function claim(files: LabFiles, state: LabState): void {
+  if (!createWhole(files.state, JSON.stringify(state))) {
+    throw new RedisopsError("LAB_RUNNING", `The lab ${state.name} is already there`);
+  }
+}
+
+/** Creates a file in one step. Answers false when it is there. */
+export function createWhole(file: string, text: string): boolean {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, text, { mode: 0o600 });
   try {
-    writeFileSync(files.state, JSON.stringify(state), { flag: "wx", mode: 0o600 });
+    linkSync(draft, file);
+    return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    throw new RedisopsError("LAB_RUNNING", `The lab ${state.name} is already there`);
+    return false;
+  } finally {
+    rmSync(draft, { force: true });
   }
 }
 
@@ -108,8 +154,13 @@ export function writeState(files: LabFiles, state: LabState): void {
   renameSync(draft, files.state);
 }
 
-/** Removes the state and the socket; the log stays for whoever wants to know why. */
-export function removeFiles(files: LabFiles): void {
+/**
+ * Removes the state and the socket of the lab that `supervisor` owns or has owned, and nothing of a later one. The log
+ * stays for whoever wants to know why.
+ */
+export function removeFiles(files: LabFiles, supervisor: ProcessIdentity): void {
+  const found = readState(files)?.supervisor;
+  if (found !== undefined && !(found.pid === supervisor.pid && found.started === supervisor.started)) return;
   rmSync(files.state, { force: true });
   rmSync(files.control, { force: true });
 }

@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { z } from "zod";
 import { RedisopsError } from "../../core/errors.ts";
 import { createWorkspace, type Workspace } from "../workspace.ts";
@@ -7,8 +8,10 @@ import { serveControl } from "./control-server.ts";
 import { FaultInjector } from "./fault-injector.ts";
 import { type FaultName, faults } from "./faults.ts";
 import type { Member } from "./member.ts";
+import { inFixedOrder } from "./member-order.ts";
+import { withNameLocked } from "./name-lock.ts";
 import { type Platform, startPlatform } from "./platform.ts";
-import { identify } from "./process-identity.ts";
+import { identify, labMark } from "./process-identity.ts";
 import { type RateChange, rateChange } from "./settings.ts";
 import {
   claim,
@@ -18,6 +21,7 @@ import {
   labFiles,
   readState,
   removeFiles,
+  removeLogs,
   writeState,
 } from "./state-file.ts";
 import type { LabStatus } from "./status.ts";
@@ -27,6 +31,8 @@ import { Stopwatch } from "./stopwatch.ts";
 export interface SuperviseOptions {
   readonly name: string;
   readonly rates?: RateChange | undefined;
+  /** The file that the output of a supervisor in the background goes to. */
+  readonly log?: string | undefined;
   /** Told what goes on, line by line. */
   readonly say: (line: string) => void;
   /** Called when everything is up. */
@@ -44,11 +50,12 @@ const faultRequest = z.strictObject({
   forMs: z.number().positive().optional(),
 });
 
-/** The lab's name is free afterwards. Throws LAB_RUNNING when the lab runs. */
+/** The lab's name, which is locked, is free afterwards. Throws LAB_RUNNING when the lab runs. */
 async function makeRoom(name: string, files: LabFiles, say: (line: string) => void): Promise<void> {
   const state = readState(files);
   if (state === undefined) {
-    removeFiles(files);
+    rmSync(files.state, { force: true }); // what cannot be read counts as none
+    rmSync(files.control, { force: true });
     return;
   }
   if (isSupervised(state)) throw new RedisopsError("LAB_RUNNING", `The lab ${name} is already there`);
@@ -63,24 +70,26 @@ class Supervisor {
   readonly #workspace: Workspace;
   readonly #members: Member[] = [];
   readonly #identity: LabState["supervisor"];
+  readonly #log: string | undefined;
   #phase: LabState["phase"] = "starting";
   #platform: Platform | undefined;
   #faults: FaultInjector | undefined;
   #startSeconds: number | undefined;
 
-  constructor(name: string, files: LabFiles, workspace: Workspace) {
+  constructor({ name, log }: SuperviseOptions, files: LabFiles, workspace: Workspace) {
     const identity = identify(process.pid);
     if (identity === undefined) throw new Error("the system does not tell when this process started");
     this.#name = name;
     this.#files = files;
     this.#workspace = workspace;
     this.#identity = identity;
+    this.#log = log;
     claim(files, this.#state);
     // Enrolled first, so that it is the last to go.
     workspace.register({
       name: "state file",
-      stop: async () => removeFiles(files),
-      destroy: () => removeFiles(files),
+      stop: async () => removeFiles(files, identity),
+      destroy: () => removeFiles(files, identity),
     });
   }
 
@@ -106,7 +115,7 @@ class Supervisor {
     });
     this.#workspace.register({ name: "platform", stop: () => this.#killAll() });
     this.#platform = platform;
-    this.#faults = new FaultInjector(platform, say);
+    this.#faults = new FaultInjector(platform, say, () => this.#record());
     this.#startSeconds = Number(stopwatch.seconds.toFixed(1));
     this.#enter("up");
     return this.status();
@@ -128,7 +137,7 @@ class Supervisor {
       folder: this.#workspace.dir,
       addresses: platform?.addresses ?? {},
       withoutKafka: platform?.withoutKafka ?? null,
-      processes: this.#members.map(({ name, part, roles, port, pid, condition }) => ({
+      processes: inFixedOrder(this.#members).map(({ name, part, roles, port, pid, condition }) => ({
         name,
         part,
         roles,
@@ -163,11 +172,7 @@ class Supervisor {
 
   async #inject(request: z.output<typeof faultRequest>): Promise<{ done: string }> {
     const { faults: injector } = this.#running;
-    try {
-      return { done: await injector.inject(request) };
-    } finally {
-      this.#record();
-    }
+    return { done: await injector.inject(request) };
   }
 
   /** All at the same time: nothing here is worth an orderly end. */
@@ -181,10 +186,10 @@ class Supervisor {
       phase: this.#phase,
       supervisor: this.#identity,
       folder: this.#workspace.dir,
-      processes: this.#members.flatMap(({ name, pid }) => {
-        const identity = identify(pid);
-        return identity === undefined ? [] : [{ ...identity, name }];
-      }),
+      ...(this.#log !== undefined && { log: this.#log }),
+      processes: this.#members.flatMap(({ name, identity }) =>
+        identity === undefined ? [] : [{ ...identity, name }],
+      ),
     };
   }
 
@@ -207,15 +212,19 @@ class Supervisor {
 export async function supervise(options: SuperviseOptions): Promise<void> {
   const { name, say, signal, onUp } = options;
   const files = labFiles(name);
-  await makeRoom(name, files, say);
-  const workspace = await createWorkspace(`lab-${name}`);
-  let supervisor: Supervisor;
-  try {
-    supervisor = new Supervisor(name, files, workspace);
-  } catch (error) {
-    await workspace.close();
-    throw error;
-  }
+  const supervisor = await withNameLocked(files, async () => {
+    await makeRoom(name, files, say);
+    removeLogs(files, options.log);
+    const workspace = await createWorkspace(`lab-${name}`);
+    // Every process that is started from here on inherits it.
+    process.env[labMark] = workspace.dir;
+    try {
+      return new Supervisor(options, files, workspace);
+    } catch (error) {
+      await workspace.close();
+      throw error;
+    }
+  });
   const ended = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ended.resolve());
   if (signal.aborted) ended.resolve();

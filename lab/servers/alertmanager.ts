@@ -24,11 +24,14 @@ export interface AlertmanagerServer {
   readonly url: string;
   /** `127.0.0.1:<port>`, as Prometheus wants it. */
   readonly address: string;
+  /** The pid of the current process; another one after `restart`. */
   readonly pid: number;
   stop(): Promise<void>;
   kill(): Promise<void>;
   pause(): void;
   resume(): void;
+  /** Starts it again on the same port with what it has stored, stopping it first if it runs. */
+  restart(): Promise<void>;
 }
 
 /**
@@ -48,28 +51,36 @@ export async function startAlertmanager(
   await mkdir(join(folder, "data"));
 
   const url = `http://127.0.0.1:${port}`;
-  const server = await startServer(workspace, {
-    name,
-    command: [
-      program,
-      `--config.file=${options.configFile}`,
-      `--storage.path=${join(folder, "data")}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      "--cluster.listen-address=",
-      ...(options.flags ?? []),
-    ],
-    cwd: folder,
-    logFile: join(folder, "alertmanager.log"),
-    ready: () => answersOk(`${url}/-/ready`),
-  });
+  const start = () =>
+    startServer(workspace, {
+      name,
+      command: [
+        program,
+        `--config.file=${options.configFile}`,
+        `--storage.path=${join(folder, "data")}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        "--cluster.listen-address=",
+        ...(options.flags ?? []),
+      ],
+      cwd: folder,
+      logFile: join(folder, "alertmanager.log"),
+      ready: () => answersOk(`${url}/-/ready`),
+    });
+  let server = await start();
   return {
     port,
     url,
     address: `127.0.0.1:${port}`,
-    pid: server.pid,
+    get pid() {
+      return server.pid;
+    },
     stop: () => server.stop(),
     kill: () => server.kill(),
     pause: () => server.pause(),
     resume: () => server.resume(),
+    async restart() {
+      await server.stop();
+      server = await start();
+    },
   };
 }

@@ -38,6 +38,7 @@ export interface PrometheusServer {
   readonly port: number;
   /** `http://127.0.0.1:<port>` */
   readonly url: string;
+  /** The pid of the current process; another one after `restart`. */
   readonly pid: number;
   /** The prometheus.yml it was started with. */
   readonly configFile: string;
@@ -45,6 +46,8 @@ export interface PrometheusServer {
   kill(): Promise<void>;
   pause(): void;
   resume(): void;
+  /** Starts it again on the same port with what it has stored, stopping it first if it runs. */
+  restart(): Promise<void>;
 }
 
 /**
@@ -66,28 +69,36 @@ export async function startPrometheus(
   await writeFile(configFile, stringify(prometheusConfig(options)));
 
   const url = `http://127.0.0.1:${port}`;
-  const server = await startServer(workspace, {
-    name,
-    command: [
-      program,
-      `--config.file=${configFile}`,
-      `--storage.tsdb.path=${join(folder, "tsdb")}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      ...(options.flags ?? []),
-    ],
-    cwd: folder,
-    logFile: join(folder, "prometheus.log"),
-    ready: () => answersOk(`${url}/-/ready`),
-  });
+  const start = () =>
+    startServer(workspace, {
+      name,
+      command: [
+        program,
+        `--config.file=${configFile}`,
+        `--storage.tsdb.path=${join(folder, "tsdb")}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+        ...(options.flags ?? []),
+      ],
+      cwd: folder,
+      logFile: join(folder, "prometheus.log"),
+      ready: () => answersOk(`${url}/-/ready`),
+    });
+  let server = await start();
   return {
     port,
     url,
-    pid: server.pid,
+    get pid() {
+      return server.pid;
+    },
     configFile,
     stop: () => server.stop(),
     kill: () => server.kill(),
     pause: () => server.pause(),
     resume: () => server.resume(),
+    async restart() {
+      await server.stop();
+      server = await start();
+    },
   };
 }
 

@@ -1,7 +1,10 @@
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { LabModule } from "../../cli/lab-module.ts";
 import * as commands from "../../lab/platform/commands.ts";
-import { withoutTerminalIn } from "../../lab/platform/process-identity.ts";
+import { processesOf } from "../../lab/platform/process-identity.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { LabUnderTest, labPatience } from "../fixtures/lab-platform.ts";
 import { run } from "./run.ts";
@@ -55,10 +58,13 @@ test.each([
     const child = lab.child(...words);
     await child.says("standalone Redis ready");
     const state = await waitUntil(() => lab.state, { what: "the state file", deadlineMs: labPatience });
-    expect(withoutTerminalIn(state.folder).length).toBeGreaterThan(0);
+    expect(processesOf(state.folder).length).toBeGreaterThan(0);
     child.kill("SIGTERM");
     const { code, stderr } = await child.outcome;
-    expect({ code, stderr }).toEqual({ code: 130, stderr: expect.stringContaining("error INTERRUPTED") });
+    expect({ code, stderr }).toEqual({
+      code: 130,
+      stderr: expect.stringContaining("error INTERRUPTED  The lab's start was interrupted"),
+    });
     await lab.expectNothingLeft(state.folder, [state.supervisor.pid]);
   },
   labPatience,
@@ -73,10 +79,36 @@ test.each(["status", "down", "inject heal", "rate --messages 1"])(
       code: 1,
       stderr: expect.stringContaining("error LAB_DOWN  There is no lab called test"),
     });
+    expect(stderr).toContain(line === "down" ? "next: There is nothing to end." : "next: Start it with");
     const asJson = await lab.run(...words, "--json");
     expect(JSON.parse(asJson.stdout)).toMatchObject({ error: { code: "LAB_DOWN" } });
   },
 );
+
+test.each([
+  ["kill --role registry --for 0s", "--for takes a time above 0 and up to 24h"],
+  ["kill --role registry --for 600h", "--for takes a time above 0 and up to 24h"],
+  ["cut-shard --shard 1.5", "--shard takes a whole number from 0"],
+  ["cut-shard --shard abc", "--shard takes a whole number from 0"],
+  ["cut-shard --shard -1", "--shard takes a whole number from 0"],
+  ["heal --shard 2", "--shard means nothing to heal: its options are --role"],
+  ["heal --for 2s", "--for means nothing to heal: its options are --role"],
+  ["restart --role registry --for 2s", "--for means nothing to restart: its options are --role, --shard"],
+  ["kafka-down --role registry", "--role means nothing to kafka-down: its options are --for"],
+])("lab inject %s is refused before any lab is asked", async (line, message) => {
+  const { code, stderr } = await lab.run("inject", ...line.split(" "));
+  expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining(`error USAGE  ${message}`) });
+});
+
+test("a runtime folder with a path too long for a socket is named", async () => {
+  const folder = join(tmpdir(), "x".repeat(100));
+  const { code, stderr } = await run(["lab", "status"], { ...lab.env, XDG_RUNTIME_DIR: folder });
+  rmSync(folder, { recursive: true, force: true });
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining("error LAB_FAILED  The path of the"),
+  });
+});
 
 test("a name that would leave the folder is refused", async () => {
   const { code, stderr } = await run(["lab", "up", "--name", "../elsewhere"], lab.env);

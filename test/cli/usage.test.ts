@@ -25,6 +25,8 @@ test.each([
   ["status -x --no-such-thing 1", "Unknown options: -x, --no-such-thing"],
   ["status --config", "Not enough arguments following: config"],
   ["status --role", "Not enough arguments following: role"],
+  ["lab inject kill --role", "Not enough arguments following: role"],
+  ["lab inject kill --name", "Not enough arguments following: name"],
 ])("redisops %s: %s", async (line, message) => {
   const words = line.split(" ").filter(Boolean);
   expect(await run(words)).toEqual({ code: 64, stdout: "", stderr: `error USAGE  ${message}\n${next}` });

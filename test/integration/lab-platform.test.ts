@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { askSupervisor } from "../../lab/platform/control-client.ts";
 import { shardCount, shardOfKey } from "../../lab/platform/shards.ts";
 import type { LabStatus } from "../../lab/platform/status.ts";
 import { signal } from "../../lab/process-tree.ts";
@@ -12,6 +13,7 @@ beforeAll(async () => {
   const { code, stdout, stderr } = await lab.run("up", "--detach");
   expect(code, stderr).toBe(0);
   expect(stdout).toContain("The lab test is up: ");
+  expect(stdout).toContain("\nNext:\n");
 }, labPatience);
 
 afterAll(() => lab.remove(), labPatience);
@@ -45,6 +47,12 @@ test("all parts of the platform are up, each in a process of its own, and load f
   expect(status).toMatchObject({ phase: "up", withoutKafka: null, faults: [] });
   expect(status.processes.filter(({ condition }) => condition !== "up")).toEqual([]);
   expect(new Set(status.processes.map(({ pid }) => pid)).size).toBe(status.processes.length);
+  expect(status.processes.slice(0, 4).map(({ name }) => name)).toEqual([
+    "registry",
+    "rate-limit",
+    "sequence",
+    "cluster-0-primary",
+  ]);
   const kinds = new Set(status.processes.map(({ name }) => name.replace(/-\d+.*$/, "")));
   expect([...kinds].sort()).toEqual([
     "alertmanager",
@@ -124,6 +132,7 @@ const refusals: readonly (readonly [words: string, message: string])[] = [
   ["inject nonsense", "There is no fault called nonsense:"],
   ["inject", "Say which fault:"],
   ["inject kill", "Say to whom: --role with registry, rate_limit"],
+  ["inject kill --role registry --shard 2", "registry has no shards to choose from"],
   ["inject kill --role nobody", "There is nothing called nobody. There are: registry"],
   ["inject cut-shard --shard 6", "There is no shard 6: the shards are 0 to 5"],
   ["inject failover --role registry", "registry has no replica to fail over to"],
@@ -136,6 +145,9 @@ const refusals: readonly (readonly [words: string, message: string])[] = [
 ];
 
 test("what makes no sense is refused and changes nothing", async () => {
+  const socket = lab.stateFile.replace(/json$/, "sock");
+  const request = askSupervisor(socket, "POST", "/inject", { fault: "cut-shard", shard: 1.5 });
+  await expect(request).rejects.toMatchObject({ code: "USAGE" });
   const outcomes = await Promise.all(refusals.map(([words]) => lab.run(...words.split(" "))));
   for (const [index, [words, message]] of refusals.entries()) {
     const { code, stderr } = outcomes[index] ?? {};
@@ -253,6 +265,48 @@ test(
   labPatience,
 );
 
+test(
+  "what observes the platform is started again, too, and no fault of a process outlives the next one",
+  async () => {
+    for (const role of ["prometheus", "alertmanager"]) {
+      await lab.done("inject", "kill", "--role", role);
+      expect(await lab.done("inject", "heal", "--role", role)).toBe(`healed: kill of ${role}`);
+    }
+    await lab.done("inject", "hang", "--role", "registry", "--for", "1h");
+    await lab.done("inject", "slow", "--role", "registry");
+    expect((await lab.status()).faults).toMatchObject([{ fault: "slow", until: null }]);
+    await lab.done("inject", "kill", "--role", "registry");
+    expect((await lab.status()).faults).toMatchObject([{ fault: "kill" }]);
+    expect((await lab.run("inject", "kill", "--role", "registry")).stderr).toContain("registry is down");
+    await lab.done("inject", "restart", "--role", "registry");
+    expect((await lab.status()).faults).toEqual([]);
+
+    await lab.done("inject", "provider-429", "--provider", "twilio");
+    await lab.done("inject", "provider-429", "--provider", "twilio", "--account", "main", "--for", "1s");
+    await lab.statusUntil("the shorter one to be over", ({ faults }) => faults.length === 1);
+    const throttled = (status: LabStatus) =>
+      status.providers?.find(({ account }) => account === "main")?.throttled ?? 0;
+    await loud();
+    const before = throttled(await lab.status());
+    await lab.statusUntil("429s from the account all the same", (status) => throttled(status) > before);
+
+    await lab.done("inject", "fill-postgres-pool");
+    expect((await lab.run("inject", "fill-postgres-pool")).stderr).toContain("The pool is taken already");
+    await lab.done("inject", "heal");
+  },
+  labPatience,
+);
+
+test(
+  "two shards that are cut are healed together",
+  async () => {
+    await lab.done("inject", "cut-shard", "--shard", "1");
+    await lab.done("inject", "cut-shard", "--shard", "4");
+    expect(await lab.done("inject", "heal")).toBe("healed: cut-shard of shard 4, cut-shard of shard 1");
+  },
+  labPatience,
+);
+
 test("a fault with a time undoes itself", async () => {
   await lab.done("inject", "kill", "--role", "sequence", "--for", "2s");
   expect((await lab.status()).faults).toMatchObject([{ fault: "kill", target: "sequence" }]);
@@ -260,6 +314,8 @@ test("a fault with a time undoes itself", async () => {
     "the sequence counters to be back",
     ({ faults, processes }) => faults.length === 0 && processes.every(({ condition }) => condition === "up"),
   );
+  const pid = (await lab.status()).processes.find(({ name }) => name === "sequence")?.pid;
+  expect(lab.state?.processes.find(({ name }) => name === "sequence")?.pid).toBe(pid);
 });
 
 test(
