@@ -2,7 +2,7 @@ import { Client } from "pg";
 import { messageOf } from "../../core/errors.ts";
 
 /** How long a connection may take to come about, in milliseconds; a full pool lets it wait. */
-const connectDeadlineMs = 1_500;
+const connectDeadlineMs = 5_000;
 
 /** How one of the connections is opened. */
 type Address = ConstructorParameters<typeof Client>[0];
