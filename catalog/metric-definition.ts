@@ -1,0 +1,28 @@
+/** Label names of the metric contract; each has a bounded set of values (see docs/metrics.md). */
+export const labelMeanings = {
+  role: "the Redis role, `postgres` or `self`",
+  fallback:
+    "offline, fail_open, timestamp_id, postgres, unverified, opted_in, skip_dedup, breaker_only: what stood in for the role’s store",
+  source: "cache or postgres",
+  priority: "critical, high, normal or bulk",
+  probe: "the kind of probe: redis, bloom, pending_deliveries, token_buckets, postgres, provider",
+  target: "what the probe was pointed at: the role, or provider/account as named in redisops.yaml",
+  error_class:
+    "refused, timeout, unreachable, auth, exhausted, loading, readonly, out_of_memory, write_refused, cluster_down, other",
+  state: "active, idle, idle_in_transaction, other",
+  provider: "the provider as named in redisops.yaml",
+  account: "the account as named in redisops.yaml (never the provider’s own identifier)",
+  version: "the released version",
+} as const;
+
+export type LabelName = keyof typeof labelMeanings;
+
+export interface MetricDefinition {
+  readonly type: "gauge" | "counter" | "histogram";
+  /** Who emits it: the exporter's probes, or the platform's own processes (through redisops/fallbacks or by themselves). */
+  readonly emitter: "exporter" | "application" | "both";
+  readonly help: string;
+  readonly labels: readonly LabelName[];
+  /** Upper bounds of a histogram's buckets, in its unit. */
+  readonly buckets?: readonly number[];
+}
