@@ -1,0 +1,23 @@
+import type { MetricDefinition } from "../metric-definition.ts";
+
+/** What the probes of the registry and of what waits for it report. */
+export const registryMetrics = {
+  redisops_pending_deliveries: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Rows waiting in pending_deliveries, counted up to a bound (see exporter.pending_count_limit).",
+    labels: ["role"],
+  },
+  redisops_pending_deliveries_oldest_timestamp_seconds: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Creation time of the oldest waiting row; absent when none waits.",
+    labels: ["role"],
+  },
+  redisops_pending_deliveries_deliverable_ratio: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Share of sampled waiting rows whose user the registry shows as connected, in the age band where it is highest: 1-10 min, 10 min-1 h, 1-6 h, 6-24 h, 1-7 d or older, each with up to 40 distinct rows at random moments. A band with fewer than 10 does not count; 0 when none has enough.",
+    labels: ["role"],
+  },
+} as const satisfies Record<string, MetricDefinition>;

@@ -1,0 +1,23 @@
+import type { MetricDefinition } from "../metric-definition.ts";
+
+/** Whether each role’s server does what clients ask of it. */
+export const roleAvailabilityMetrics = {
+  redisops_role_up: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "1 when the role’s server accepted a real command before the deadline (Redis: a write), else 0.",
+    labels: ["role"],
+  },
+  redisops_role_failure: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "1 for the way in which the role’s server failed to accept a command in this scrape, 0 for the others.",
+    labels: ["role", "error_class"],
+  },
+  redisops_role_response_seconds: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Time that the role’s server took for one real command in this scrape, connection already open.",
+    labels: ["role"],
+  },
+} as const satisfies Record<string, MetricDefinition>;
