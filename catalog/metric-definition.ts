@@ -10,8 +10,12 @@ export const labelMeanings = {
   error_class:
     "refused, timeout, unreachable, auth, exhausted, loading, readonly, out_of_memory, write_refused, cluster_down, other",
   state: "active, idle, idle_in_transaction, other",
+  node: "host:port of one of the role’s servers, as the topology names it; a server that is gone takes its series along",
+  shard:
+    "0, 1, ... in the order of the lowest slot that a shard of a Redis Cluster serves; 0 where the role is no cluster",
   provider: "the provider as named in redisops.yaml",
   account: "the account as named in redisops.yaml (never the provider’s own identifier)",
+  status_class: "2xx, 3xx, 4xx (without 429), 429, 5xx, none (no answer)",
   version: "the released version",
 } as const;
 

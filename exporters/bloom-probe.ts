@@ -3,7 +3,7 @@ import type { DedupConfig } from "../core/config/redis-section.ts";
 import { canarySamples, filterStateSamples } from "../core/filter/filter-samples.ts";
 import { openFilter } from "../core/filter/open-filter.ts";
 import { sampleSentIds } from "../core/postgres/sent-ids.ts";
-import { connectRedis, describeTarget } from "../core/redis/connect.ts";
+import { describeTarget } from "../core/redis/connect.ts";
 import { sample } from "../core/samples.ts";
 import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
@@ -46,9 +46,10 @@ export function bloomProbe(config: DedupConfig, knownSent: KnownSentIds | undefi
   return {
     name: "bloom",
     role: "dedup",
+    group: "dedup",
     target: "dedup",
     address: `filter ${config.filter.key} of ${describeTarget("dedup", config)}`,
-    async run(emit, left) {
+    async run(emit, { left, redis }) {
       // Drawn while the filter is read; a failure of Postgres must not hide what the filter says of itself.
       const ids = knownSent?.current(left() / 2).then(
         (drawn) => ({ drawn }),
@@ -64,19 +65,15 @@ export function bloomProbe(config: DedupConfig, knownSent: KnownSentIds | undefi
           throw error;
         }
       };
-      const connection = await reading(connectRedis("dedup", config, { connect: left(), command: left() }));
-      try {
-        const filter = openFilter(connection, config.filter);
-        for (const observed of filterStateSamples(await reading(filter.state()))) emit(observed);
-        const outcome = await ids;
-        const known = outcome !== undefined && "drawn" in outcome ? outcome.drawn : undefined;
-        const present = known === undefined ? undefined : await reading(filter.has(known));
-        readable(1);
-        if (outcome !== undefined && "error" in outcome) throw outcome.error;
-        if (present !== undefined) for (const observed of canarySamples(present)) emit(observed);
-      } finally {
-        connection.close();
-      }
+      const connection = await reading(redis("dedup").primaryFor(config.filter.key));
+      const filter = openFilter(connection, config.filter);
+      for (const observed of filterStateSamples(await reading(filter.state()))) emit(observed);
+      const outcome = await ids;
+      const known = outcome !== undefined && "drawn" in outcome ? outcome.drawn : undefined;
+      const present = known === undefined ? undefined : await reading(filter.has(known));
+      readable(1);
+      if (outcome !== undefined && "error" in outcome) throw outcome.error;
+      if (present !== undefined) for (const observed of canarySamples(present)) emit(observed);
     },
   };
 }

@@ -3,11 +3,13 @@ import type { PendingDeliveriesConfig, PostgresConfig } from "../core/config/pos
 import type { RolesConfig } from "../core/config/redis-section.ts";
 import { describePostgres, quoteName } from "../core/postgres/connect.ts";
 import { sampleByTime } from "../core/postgres/sample-by-time.ts";
-import { connectRedis } from "../core/redis/connect.ts";
+import type { NodeConnection } from "../core/redis/connect.ts";
+import { registryKeys } from "../core/registry/entry.ts";
 import { connectedUsers } from "../core/registry/lookup.ts";
 import { sample } from "../core/samples.ts";
 import { withPostgres } from "./postgres-session.ts";
 import type { Probe } from "./probe.ts";
+import type { RoleConnections } from "./redis/role-connections.ts";
 
 const minute = 60;
 const hour = 60 * minute;
@@ -60,6 +62,27 @@ function highestShare(bands: readonly (readonly string[])[], connected: Readonly
   return Math.max(0, ...shares);
 }
 
+/** Those of the users whom the registry shows as connected, asked of each shard in one round trip. */
+async function connectedAmong(
+  connections: RoleConnections,
+  keyPattern: string,
+  users: readonly string[],
+): Promise<Set<string>> {
+  const keyOf = registryKeys(keyPattern);
+  const byNode = new Map<NodeConnection, string[]>();
+  for (const user of users) {
+    const node = await connections.primaryFor(keyOf(user));
+    byNode.set(node, [...(byNode.get(node) ?? []), user]);
+  }
+  const connected = await Promise.all(
+    [...byNode].map(async ([node, own]) => {
+      const found = await connectedUsers(node, keyPattern, own);
+      return own.filter((_, index) => found[index]);
+    }),
+  );
+  return new Set(connected.flat());
+}
+
 /** The probe, and the bound up to which it counts. */
 export interface PendingProbe extends Probe {
   readonly countLimit: number;
@@ -76,9 +99,10 @@ export function pendingProbe(
     name: "pending_deliveries",
     countLimit,
     role: "registry",
+    group: "registry",
     target: "pending_deliveries",
     address: `table ${table.table} of ${describePostgres(postgres)}`,
-    async run(emit, left) {
+    async run(emit, { left, redis }) {
       const bands = await withPostgres(postgres, left(), async (client) => {
         const { depth, oldest } = await depthAndOldest(client, table, countLimit);
         emit(sample("redisops_pending_deliveries", labels, depth));
@@ -88,15 +112,9 @@ export function pendingProbe(
         return sampleRecipients(client, table);
       });
       if (registry === undefined) return;
-      const connection = await connectRedis("registry", registry, { connect: left(), command: left() });
-      try {
-        const users = [...new Set(bands.flat())];
-        const found = await connectedUsers(connection, registry.key, users);
-        const connected = new Set(users.filter((_, index) => found[index]));
-        emit(sample("redisops_pending_deliveries_deliverable_ratio", labels, highestShare(bands, connected)));
-      } finally {
-        connection.close();
-      }
+      const users = [...new Set(bands.flat())];
+      const connected = await connectedAmong(redis("registry"), registry.key, users);
+      emit(sample("redisops_pending_deliveries_deliverable_ratio", labels, highestShare(bands, connected)));
     },
   };
 }

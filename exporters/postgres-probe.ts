@@ -44,9 +44,10 @@ export function postgresProbe(config: PostgresConfig): Probe {
   return {
     name: "postgres",
     role,
+    group: role,
     target: role,
     address: describePostgres(config),
-    async run(emit, left) {
+    async run(emit, { left }) {
       try {
         await withPostgres(config, left(), async (client) => {
           for (const observed of await connectionSamples(client)) emit(observed);

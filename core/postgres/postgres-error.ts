@@ -37,7 +37,8 @@ function verdict(error: unknown): { code: ErrorCodeName; errorClass: ErrorClass 
 export function postgresErrorClass(error: unknown): ErrorClass {
   if (!(error instanceof RedisopsError)) return verdict(error).errorClass;
   // A deadline of redisops itself has no cause.
-  return error.code === "POSTGRES_TIMEOUT" ? "timeout" : verdict(error.cause).errorClass;
+  if (error.code === "POSTGRES_TIMEOUT" || error.code === "PROBE_TIMEOUT") return "timeout";
+  return verdict(error.cause).errorClass;
 }
 
 /** Any error of a Postgres call as an error for the reader. `target` names the database and the address. */

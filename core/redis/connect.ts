@@ -19,6 +19,7 @@ export interface RedisConnection {
   close(): void;
 }
 
+export type SentinelConfig = Topology<"sentinel">;
 type Topology<Name> = Extract<RedisConnectionConfig, { topology: Name }>;
 
 /** What is needed while a connection comes about. */
@@ -42,7 +43,11 @@ export function describeTarget(role: RedisRole, config: RedisConnectionConfig): 
   }
 }
 
-async function open(client: RedisClient, target: string, attempt: Attempt): Promise<RedisConnection> {
+async function open(
+  client: RedisClient,
+  target: string,
+  attempt: Pick<Attempt, "left" | "onTimeout">,
+): Promise<RedisConnection> {
   watchReason(client);
   try {
     await withDeadline(client.connect(), attempt.left(), attempt.onTimeout);
@@ -51,6 +56,51 @@ async function open(client: RedisClient, target: string, attempt: Attempt): Prom
     throw redisError(reasonOf(error, client), target);
   }
   return { client, target, close: () => client.disconnect() };
+}
+
+/** A connection to a single server. */
+export interface NodeConnection extends RedisConnection {
+  readonly client: Redis;
+}
+
+/**
+ * Connects to one server with a role's credentials, whatever the role's topology. `target` is for messages. Rejects with
+ * a RedisopsError, at the latest when `timeouts.connect` is over.
+ */
+export async function connectNode(
+  config: RedisConnectionConfig,
+  address: string,
+  target: string,
+  timeouts: RedisTimeouts,
+): Promise<NodeConnection> {
+  const client = new Redis({ ...clientOptions(config, target, timeouts), ...splitAddress(address) });
+  return openNode(client, target, timeouts);
+}
+
+/** Connects to one of a role's Sentinels, with the Sentinels' own password. Rejects as {@link connectNode} does. */
+export async function connectSentinel(
+  config: SentinelConfig,
+  address: string,
+  target: string,
+  timeouts: RedisTimeouts,
+): Promise<NodeConnection> {
+  const access = { username: undefined, password: config.sentinel_password?.reveal() };
+  const client = new Redis({
+    ...clientOptions(config, target, timeouts),
+    ...access,
+    ...splitAddress(address),
+  });
+  return openNode(client, target, timeouts);
+}
+
+async function openNode(client: Redis, target: string, { connect }: RedisTimeouts): Promise<NodeConnection> {
+  const onTimeout = () => timeoutError(target);
+  const connection = await open(client, target, { left: () => connect, onTimeout });
+  return { ...connection, client };
+}
+
+function timeoutError(target: string): RedisopsError {
+  return new RedisopsError("REDIS_TIMEOUT", `${target} did not answer before the deadline`, { target });
 }
 
 /** Where the Sentinels say that the primary is. */
@@ -115,8 +165,7 @@ export async function connectRedis(
     target,
     options: clientOptions(config, target, timeouts),
     left: () => end - performance.now(),
-    onTimeout: () =>
-      new RedisopsError("REDIS_TIMEOUT", `${target} did not answer before the deadline`, { target }),
+    onTimeout: () => timeoutError(target),
   };
   try {
     switch (config.topology) {

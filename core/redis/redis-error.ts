@@ -76,6 +76,7 @@ function verdictOf(error: unknown): Verdict {
 /** In which way Redis failed. */
 export function redisErrorClass(error: unknown): RedisErrorClass {
   if (!(error instanceof RedisopsError)) return verdictOf(error).errorClass;
+  if (error.code === "PROBE_TIMEOUT") return "timeout";
   const known = Object.entries(codeOfClass).find(([, code]) => code === error.code);
   return known === undefined ? "other" : (known[0] as RedisErrorClass);
 }

@@ -41,7 +41,8 @@ describe("an exporter that is scraped by many at once", { timeout: patience }, (
     const counts = pages.map((page) =>
       page.value("redisops_provider_requests_total", { provider: "twilio", account: "main" }),
     );
-    expect(Math.max(...counts.map(Number))).toBe(21);
+    // Scrapes that come while the probes run share them, so that many of them are no load.
+    expect(Math.max(...counts.map(Number))).toBeLessThan(21);
     await platform.untilLeft();
   });
 

@@ -13,7 +13,7 @@ describe("the exposition", () => {
     ]);
     expect(contentType).toBe("text/plain; version=0.0.4; charset=utf-8");
     expect(body.trimEnd().split("\n")).toEqual([
-      "# HELP redisops_role_up 1 when the role’s server accepted a real command before the deadline (Redis: a write), else 0.",
+      "# HELP redisops_role_up 1 when the role’s server accepted a real command before the deadline (Redis: a write), else 0. In a cluster 1 as long as any shard does; see redisops_role_key_space_available_ratio.",
       "# TYPE redisops_role_up gauge",
       'redisops_role_up{role="registry"} 1',
       'redisops_role_up{role="dedup"} 0',

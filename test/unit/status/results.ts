@@ -19,6 +19,7 @@ export function result(name: ProbeName, role: Role, observed: Observed = {}): Pr
     probe: {
       name,
       role,
+      group: observed.target ?? role,
       target: observed.target ?? role,
       address: observed.address ?? `${role} Redis at 10.0.0.1:6379`,
       run: () => Promise.reject(new Error("it ran already")),
@@ -26,6 +27,8 @@ export function result(name: ProbeName, role: Role, observed: Observed = {}): Pr
     samples: observed.samples ?? [],
     seconds: 0.01,
     error: observed.error,
+    trace: [],
+    startedAt: 0,
   };
 }
 
