@@ -5,6 +5,7 @@ import { type Benchmark, table } from "./harness.ts";
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   bloom: async () => (await import("./bloom.ts")).bloom,
   fallbacks: async () => (await import("./fallbacks.ts")).fallbacks,
+  scrape: async () => (await import("./scrape.ts")).scrape,
 };
 
 const USAGE = `usage: npm run bench -- <${Object.keys(benchmarks).join("|")}> [--json]`;

@@ -1,10 +1,10 @@
 import { BitmapFilter } from "../../core/filter/bitmap-filter.ts";
 import { bitmapLayout } from "../../core/filter/bitmap-layout.ts";
-import { formCluster } from "../../lab/servers/cluster-form.ts";
-import { startClusterNode } from "../../lab/servers/cluster-node.ts";
 import { type ProviderStandIn, startProviderStandIn } from "../../lab/servers/provider-stand-in.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
+import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
+import { startReplica } from "../../lab/servers/redis-replica.ts";
 import { startSentinel } from "../../lab/servers/sentinel.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import type { Workspace } from "../../lab/workspace.ts";
@@ -44,10 +44,10 @@ async function untilAlone(port: number): Promise<void> {
 
 /** Starts the platform; one Redis server has several roles. */
 export async function startPlatform(workspace: Workspace): Promise<Platform> {
-  const [database, redis, node, provider] = await Promise.all([
+  const [database, redis, cluster, provider] = await Promise.all([
     startDatabase(workspace),
     startRedis(workspace, { name: "redis" }),
-    startClusterNode(workspace, { name: "node" }),
+    startRedisCluster(workspace, { name: "cluster", shards: 3, replicasPerShard: 1 }),
     startProviderStandIn(workspace, {
       accounts: [
         { provider: "twilio", sid, authToken: "token", perSecond: 10_000 },
@@ -55,7 +55,7 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
       ],
     }),
   ]);
-  await formCluster([[node]]);
+  const replica = await startReplica(workspace, redis, { name: "replica" });
   const sentinel = await startSentinel(workspace, {
     name: "sentinel",
     primary: redis,
@@ -69,8 +69,8 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
   );
 
   const standalone = { topology: "standalone", address: `127.0.0.1:${redis.port}` };
-  const cluster = { topology: "cluster", nodes: [`127.0.0.1:${node.port}`] };
-  const sentinels = [`127.0.0.1:${sentinel.port}`];
+  const sharded = { topology: "cluster", nodes: cluster.addresses.slice(0, 2) };
+  const watched = { topology: "sentinel", sentinels: [`127.0.0.1:${sentinel.port}`], primary: "primary" };
   const twilio = {
     limit_per_second: 10,
     account_sid: sid,
@@ -83,11 +83,11 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
     provider,
     config: {
       roles: {
-        registry: cluster,
-        rate_limit: { topology: "sentinel", sentinels, primary: "primary" },
+        registry: sharded,
+        rate_limit: watched,
         sequence: standalone,
-        preferences: cluster,
-        dedup: { ...standalone, filter: { engine: "bitmap", key, capacity } },
+        preferences: sharded,
+        dedup: { ...watched, filter: { engine: "bitmap", key, capacity } },
         token_bucket: standalone,
       },
       postgres: database.section(),
@@ -97,7 +97,9 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
       },
     },
     untilLeft: async () => {
-      await Promise.all([untilAlone(redis.port), untilAlone(node.port), untilAlone(sentinel.port)]);
+      await Promise.all([
+        ...[redis, replica, sentinel, ...cluster.nodes].map(({ port }) => untilAlone(port)),
+      ]);
       await database.untilLeft();
     },
   };
