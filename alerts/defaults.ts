@@ -1,4 +1,5 @@
 import { parseConfig } from "../core/config/load.ts";
+import { providerAddresses } from "./provider-addresses.ts";
 import type { RuleOptions } from "./rules.ts";
 
 /** The options of the committed rule file: what a configuration that says nothing about alerting has. */
@@ -7,10 +8,15 @@ export function defaultRuleOptions(): RuleOptions {
 }
 
 /** The options of the rules that belong to a configuration. */
-export function ruleOptions({ alerting, thresholds }: ReturnType<typeof parseConfig>): RuleOptions {
+export function ruleOptions({
+  alerting,
+  providers,
+  thresholds,
+}: ReturnType<typeof parseConfig>): RuleOptions {
   return {
     thresholds,
     runbookBaseUrl: alerting.runbook_base_url,
     dashboardBaseUrl: alerting.dashboard_base_url,
+    providers: providerAddresses(providers),
   };
 }

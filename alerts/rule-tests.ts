@@ -5,6 +5,7 @@ import { parseDuration } from "../core/duration.ts";
 import { evaluateSignal } from "../core/signal/evaluate.ts";
 import { signalPromql } from "../core/signal/promql.ts";
 import { effectiveThresholds } from "../core/signal/thresholds.ts";
+import { renderRecordingTests } from "./recording-rule-tests.ts";
 import { linkAnnotations, type RuleOptions, ruleLabels } from "./rules.ts";
 import { promtoolSeries, type ScenarioSeries, samplesAt, scenarioSeries } from "./scenario-series.ts";
 
@@ -79,6 +80,10 @@ export function renderRuleTests(ruleFile: string, options: RuleOptions): string 
       };
     }),
   );
-  const file = { rule_files: [ruleFile], evaluation_interval: "1m", tests };
-  return `# Generated from catalog/modes; change those, then run npm run generate.\n${stringify(file, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  const file = {
+    rule_files: [ruleFile],
+    evaluation_interval: "1m",
+    tests: [...tests, ...renderRecordingTests()],
+  };
+  return `# Generated from catalog/modes and alerts/recording-rule-tests.ts; change those, then run npm run generate.\n${stringify(file, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }

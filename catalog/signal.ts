@@ -1,9 +1,21 @@
 import type { LabelName, MetricName } from "./metrics.ts";
+import type { RecordedSeriesName } from "./recorded-series.ts";
+
+/** A recorded series, narrowed by label values. */
+export interface RecordedMeasure {
+  readonly series: RecordedSeriesName;
+  readonly where?: Readonly<Record<string, string>>;
+}
 
 /** One metric of the contract, narrowed by label values. */
 export interface Measure {
   readonly metric: MetricName;
   readonly where?: Readonly<Partial<Record<LabelName, string>>>;
+  /**
+   * The recorded rate that also has what other instrumentation reports of the same: Prometheus reads it in place of the
+   * metric’s rate, a single scrape reads the metric. Only for signals with a `rateWindow`.
+   */
+  readonly recorded?: RecordedMeasure;
 }
 
 /**

@@ -1,4 +1,13 @@
 import type { DegradationMode } from "../mode.ts";
+import type { Measure } from "../signal.ts";
+
+const responses = "redisops:provider_responses:rate";
+
+const throttled: Measure = {
+  metric: "redisops_provider_throttled_total",
+  recorded: { series: responses, where: { code: "429" } },
+};
+const requests: Measure = { metric: "redisops_provider_requests_total", recorded: { series: responses } };
 
 export const ProviderThrottled: DegradationMode = {
   id: "ProviderThrottled",
@@ -10,8 +19,8 @@ export const ProviderThrottled: DegradationMode = {
     "A provider answers 429 when an account exceeds its limit (1,000 a second for a Twilio account). Workers then mark the account as blocked, use the next one, and shed load when none is left.",
   signal: {
     kind: "threshold",
-    measure: { metric: "redisops_provider_throttled_total" },
-    over: { metric: "redisops_provider_requests_total" },
+    measure: throttled,
+    over: requests,
     rateWindow: "window",
     aggregate: "sum",
     by: ["role", "provider", "account"],
@@ -19,7 +28,7 @@ export const ProviderThrottled: DegradationMode = {
     limit: "throttled_ratio",
     and: {
       kind: "threshold",
-      measure: { metric: "redisops_provider_requests_total" },
+      measure: requests,
       rateWindow: "window",
       aggregate: "sum",
       by: ["role", "provider", "account"],
@@ -38,7 +47,7 @@ export const ProviderThrottled: DegradationMode = {
       value: "5m",
       unit: "duration",
       reason:
-        "Twenty of the exporter’s probes at a 15-second scrape interval, five at a minute; workers that export the counters add theirs.",
+        "Twenty of the exporter’s probes at a 15-second scrape interval, five at a minute; workers add theirs.",
     },
     throttled_ratio: {
       value: 0.05,
@@ -56,7 +65,7 @@ export const ProviderThrottled: DegradationMode = {
   summary:
     "{{ $labels.provider }} account {{ $labels.account }} rejects {{ $value | humanizePercentage }} of its requests with 429",
   description:
-    "{{ $value | humanizePercentage }} of the counted requests to {{ $labels.provider }} account {{ $labels.account }} (the exporter’s probes, and workers that export the counters) were answered with 429. Workers route around it; when every account is blocked, load is shed.",
+    "{{ $value | humanizePercentage }} of the counted requests to {{ $labels.provider }} account {{ $labels.account }} (the exporter’s probes, and workers that export our counters or OpenTelemetry’s) were answered with 429. Workers route around it; when every account is blocked, load is shed.",
   userImpact: "Notifications over this account arrive later, or over another account.",
   containment: "Workers block the account for as long as the provider asks and use the next one.",
   aggravators: [
@@ -71,6 +80,11 @@ export const ProviderThrottled: DegradationMode = {
     {
       command: "redisops status --role token_bucket",
       branches: [
+        {
+          observed: "no account throttled",
+          conclusion:
+            "Workers report the 429s. Where the alert’s account is “unknown”, they are instrumented by OpenTelemetry alone, which does not name it: look at those workers’ logs.",
+        },
         {
           observed: "one account throttled, the others ok",
           conclusion:
@@ -93,7 +107,7 @@ export const ProviderThrottled: DegradationMode = {
     reason: "The limit is the provider’s. Resetting the token buckets would send one more burst into it.",
     instead: "Lower limit_per_second to what the provider grants, or move traffic to another account.",
     proof:
-      "The rate of redisops_provider_throttled_total falls below 5 % of redisops_provider_requests_total.",
+      "The rate of redisops_provider_throttled_total falls below 5 % of redisops_provider_requests_total, over all processes that report them or are instrumented by OpenTelemetry.",
     within: "the window after the traffic is under the limit",
     rollback: "Restore limit_per_second when the provider confirms the higher limit.",
     whenItFails: "Stop low-priority campaigns at their source; one-time passwords and fraud alerts go last.",
@@ -103,6 +117,12 @@ export const ProviderThrottled: DegradationMode = {
     "provider-throttled",
     "provider-requests",
     "provider-retry-after",
+    "provider-responses",
+    "provider-answers",
+    "provider-response-time",
+    "provider-limit-remaining",
+    "provider-limit",
+    "provider-limit-drift",
     "accounts-blocked",
     "notifications-held",
   ],
@@ -164,6 +184,6 @@ export const ProviderThrottled: DegradationMode = {
     labels: { role: "token_bucket", provider: "twilio", account: "main" },
     summary: "twilio account main rejects 25% of its requests with 429",
     description:
-      "25% of the counted requests to twilio account main (the exporter’s probes, and workers that export the counters) were answered with 429. Workers route around it; when every account is blocked, load is shed.",
+      "25% of the counted requests to twilio account main (the exporter’s probes, and workers that export our counters or OpenTelemetry’s) were answered with 429. Workers route around it; when every account is blocked, load is shed.",
   },
 };

@@ -27,6 +27,9 @@ export const secret = () =>
     .regex(secretReferencePattern, "expected a reference: ${NAME} of an environment variable, or file:/path")
     .transform((reference) => new Secret(reference));
 
+/** Name of an HTTP header (RFC 9110: a token). */
+export const headerName = () => z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "expected a header's name");
+
 /** A SQL name, optionally with its schema; quoted wherever it is used. */
 export const sqlName = () =>
   z

@@ -1,11 +1,25 @@
 import type { Measure, Signal, ThresholdSignal } from "../../catalog/signal.ts";
 import { type EffectiveThresholds, thresholdValue } from "./thresholds.ts";
 
+function selector(
+  series: string,
+  where: Readonly<Record<string, string | undefined>> = {},
+  extraMatchers: readonly string[] = [],
+): string {
+  const own = Object.entries(where).map(([label, value]) => `${label}="${value}"`);
+  const matchers = [...own, ...extraMatchers];
+  return matchers.length === 0 ? series : `${series}{${matchers.join(",")}}`;
+}
+
 /** PromQL of a measure's series; `extraMatchers` such as `job=~"$job"` narrow it further. */
 export function measurePromql(measure: Measure, extraMatchers: readonly string[] = []): string {
-  const own = Object.entries(measure.where ?? {}).map(([label, value]) => `${label}="${value}"`);
-  const matchers = [...own, ...extraMatchers];
-  return matchers.length === 0 ? measure.metric : `${measure.metric}{${matchers.join(",")}}`;
+  return selector(measure.metric, measure.where, extraMatchers);
+}
+
+/** PromQL of a measure's rate. A recorded one is a sum over processes, so nothing is left for `extraMatchers` to match. */
+function ratePromql(measure: Measure, window: string | number, extraMatchers: readonly string[]): string {
+  if (measure.recorded !== undefined) return selector(measure.recorded.series, measure.recorded.where);
+  return `rate(${measurePromql(measure, extraMatchers)}[${window}])`;
 }
 
 /** PromQL of the value that a signal compares, without the comparison: what a panel draws. */
@@ -15,11 +29,10 @@ export function signalValuePromql(
   extraMatchers: readonly string[] = [],
 ): string {
   const term = (measure: Measure) => {
-    const selected = measurePromql(measure, extraMatchers);
     const series =
       signal.rateWindow === undefined
-        ? selected
-        : `rate(${selected}[${thresholdValue(thresholds, signal.rateWindow)}])`;
+        ? measurePromql(measure, extraMatchers)
+        : ratePromql(measure, thresholdValue(thresholds, signal.rateWindow), extraMatchers);
     return `${signal.aggregate} by (${signal.by.join(", ")}) (${series})`;
   };
   return signal.over === undefined ? term(signal.measure) : `${term(signal.measure)} / ${term(signal.over)}`;

@@ -10,10 +10,7 @@ export interface Addressed {
 /** Makes the provider's own request to send a notification, with the credentials of the account that is asked for. */
 export function sendRequest(provider: ProviderConfig, { to, body }: Addressed): Attempt {
   return async (name, signal) => {
-    const { url, init } =
-      provider.kind === "twilio"
-        ? twilioRequest(provider, name, to, body)
-        : mailRequest(provider, name, to, body);
+    const { url, init } = requestOf(provider, name, to, body);
     const response = await fetch(url, { ...init, method: "POST", signal });
     await response.body?.cancel();
     return response;
@@ -24,6 +21,17 @@ export function sendRequest(provider: ProviderConfig, { to, body }: Addressed): 
 interface ProviderRequest {
   readonly url: string;
   readonly init: { readonly headers: Readonly<Record<string, string>>; readonly body: string };
+}
+
+function requestOf(provider: ProviderConfig, name: string, to: string, body: string): ProviderRequest {
+  switch (provider.kind) {
+    case "twilio":
+      return twilioRequest(provider, name, to, body);
+    case "sendgrid":
+      return mailRequest(provider, name, to, body);
+    case "http":
+      throw new Error("redisops.yaml does not say how a provider of kind http is sent through");
+  }
 }
 
 type Twilio = Extract<ProviderConfig, { kind: "twilio" }>;

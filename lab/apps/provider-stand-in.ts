@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ProviderConfig } from "../../core/config/providers-section.ts";
 import type { Config } from "../../core/config/schema.ts";
 import { type ProviderAccount, providerApis } from "../servers/provider-stand-in.ts";
 import { runApp } from "./app.ts";
@@ -18,25 +19,32 @@ interface KnownAccount {
   readonly account: ProviderAccount;
 }
 
-/** The accounts of redisops.yaml, with the limit that it states. */
-function accountsOf({ providers }: Config): KnownAccount[] {
-  return Object.entries(providers).flatMap(([provider, section]): KnownAccount[] =>
-    section.kind === "twilio"
-      ? Object.entries(section.accounts).map(
-          ([name, { account_sid: sid, auth_token, limit_per_second }]) => ({
-            provider,
-            name,
-            id: sid,
-            account: { provider: "twilio", sid, authToken: auth_token.reveal(), perSecond: limit_per_second },
-          }),
-        )
-      : Object.entries(section.accounts).map(([name, { api_key, limit_per_second }]) => ({
+function accountsOfProvider(provider: string, section: ProviderConfig): KnownAccount[] {
+  switch (section.kind) {
+    case "twilio":
+      return Object.entries(section.accounts).map(
+        ([name, { account_sid: sid, auth_token, limit_per_second }]) => ({
           provider,
           name,
-          id: name,
-          account: { provider: "sendgrid", name, apiKey: api_key.reveal(), perSecond: limit_per_second },
-        })),
-  );
+          id: sid,
+          account: { provider: "twilio", sid, authToken: auth_token.reveal(), perSecond: limit_per_second },
+        }),
+      );
+    case "sendgrid":
+      return Object.entries(section.accounts).map(([name, { api_key, limit_per_second }]) => ({
+        provider,
+        name,
+        id: name,
+        account: { provider: "sendgrid", name, apiKey: api_key.reveal(), perSecond: limit_per_second },
+      }));
+    case "http":
+      return [];
+  }
+}
+
+/** The accounts of redisops.yaml, with the limit that it states; the lab has none of kind http. */
+function accountsOf({ providers }: Config): KnownAccount[] {
+  return Object.entries(providers).flatMap(([name, section]) => accountsOfProvider(name, section));
 }
 
 /** Twilio and SendGrid in one process. */

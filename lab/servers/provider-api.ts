@@ -5,6 +5,8 @@ export interface ProviderRequest {
   readonly path: string;
   /** The Authorization header, empty if there was none. */
   readonly authorization: string;
+  /** All headers, their names in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string;
 }
 

@@ -2,11 +2,12 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import type { Workspace } from "../workspace.ts";
 import { BodyTooLargeError, readBody, startLoopbackHttp } from "./loopback-http.ts";
 import type { Account, AccountCounts, ProviderResponse } from "./provider-api.ts";
+import { type HttpAccount, HttpApi, isHttpPath } from "./provider-http.ts";
 import { isSendGridPath, type SendGridAccount, SendGridApi } from "./provider-sendgrid.ts";
 import { isTwilioPath, type TwilioAccount, TwilioApi } from "./provider-twilio.ts";
 
-/** An account of either provider. */
-export type ProviderAccount = TwilioAccount | SendGridAccount;
+/** An account of one of the providers. */
+export type ProviderAccount = TwilioAccount | SendGridAccount | HttpAccount;
 
 /** How to start the stand-in. */
 export interface ProviderStandInOptions {
@@ -18,14 +19,17 @@ export interface ProviderStandInOptions {
   readonly now?: () => number;
 }
 
-/** Twilio and SendGrid, as far as their documented sending, credentials and rate limits go. */
+/**
+ * Twilio and SendGrid, as far as their documented sending, credentials and rate limits go, and a provider of no particular
+ * make that tells its limit in one of the usual ways.
+ */
 export interface ProviderApis {
   /** Answers the requests of an HTTP server. */
   readonly listener: RequestListener;
   /**
    * Changes how many requests per second an account allows, from the next request on; 0 refuses all.
    *
-   * @param account a Twilio SID or a SendGrid account's name
+   * @param account a Twilio SID, or the name of another account
    * @throws RangeError for an unknown account or a limit that is no whole number from 0 up.
    */
   setLimit(account: string, perSecond: number): void;
@@ -40,12 +44,12 @@ export interface ProviderApis {
 /** The stand-in, listening inside this process. */
 export interface ProviderStandIn extends Omit<ProviderApis, "listener"> {
   readonly port: number;
-  /** `http://127.0.0.1:<port>`, the base of both APIs. */
+  /** `http://127.0.0.1:<port>`, the base of all APIs. */
   readonly url: string;
   stop(): Promise<void>;
 }
 
-/** Both APIs, for a server to be put before them. `now` tells the milliseconds since the epoch, by the system's clock unless given. */
+/** All APIs, for a server to be put before them. `now` tells the milliseconds since the epoch, by the system's clock unless given. */
 export function providerApis(
   accounts: readonly ProviderAccount[],
   now: () => number = Date.now,
@@ -59,21 +63,28 @@ export function providerApis(
     now,
   );
 
+  const http = new HttpApi(
+    accounts.filter((account) => account.provider === "http"),
+    now,
+  );
+
   const answer = async (request: IncomingMessage): Promise<ProviderResponse> => {
     const [path = ""] = (request.url ?? "").split("?");
     const asked = {
       method: request.method ?? "GET",
       path,
       authorization: request.headers.authorization ?? "",
+      headers: request.headers,
       body: await readBody(request),
     };
     if (isTwilioPath(path)) return twilio.answer(asked);
+    if (isHttpPath(path)) return http.answer(asked);
     if (isSendGridPath(path)) return sendGrid.answer(asked);
     return { status: 404, body: { message: `no provider has ${path}` } };
   };
 
   const find = (name: string): Account => {
-    const account = twilio.accounts.get(name) ?? sendGrid.accounts.get(name);
+    const account = twilio.accounts.get(name) ?? sendGrid.accounts.get(name) ?? http.accounts.get(name);
     if (account === undefined) throw new RangeError(`the provider stand-in has no account ${name}`);
     return account;
   };

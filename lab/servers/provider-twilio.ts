@@ -43,11 +43,14 @@ export class TwilioApi {
         headers: { "WWW-Authenticate": 'Basic realm="Twilio API"' },
       };
     }
+    // It is answered at once, so that no other request can be under way.
+    const headers = { "Twilio-Concurrent-Requests": "1" };
     if (!state.window.take().allowed) {
       state.counts.throttled += 1;
-      return { ...failure(429, 20429, "Too Many Requests"), headers: { "Retry-After": "1" } };
+      return { ...failure(429, 20429, "Too Many Requests"), headers: { ...headers, "Retry-After": "1" } };
     }
-    if (messages === undefined && request.method === "GET") return { status: 200, body: accountBody(sid) };
+    if (messages === undefined && request.method === "GET")
+      return { status: 200, headers, body: accountBody(sid) };
     if (messages !== undefined && request.method === "POST") return sendMessage(state, request.body);
     return failure(405, 20004, "Method not allowed");
   }

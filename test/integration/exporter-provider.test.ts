@@ -63,6 +63,21 @@ function account(page: MetricsPage, name: "twilio/main" | "sendgrid/mail") {
   };
 }
 
+/** Whether and how Twilio's account answered. */
+function verdict(page: MetricsPage) {
+  const labels = { role: "token_bucket", provider: "twilio", account: "main" };
+  const classes = page.all("redisops_provider_status").filter((each) => each.labels.provider === "twilio");
+  expect(classes).toHaveLength(6);
+  const held = classes.filter(({ value }) => value === 1).map((each) => each.labels.status_class);
+  expect(held).toHaveLength(1);
+  return {
+    up: page.value("redisops_provider_up", labels),
+    answered: held[0],
+    rejected: page.value("redisops_provider_credentials_rejected", labels),
+    timed: page.value("redisops_provider_response_seconds", labels) !== undefined,
+  };
+}
+
 describe("the provider probe", { timeout: patience }, () => {
   it("counts answers, and the throttled ones among them", async () => {
     const exporter = await exporterOf();
@@ -134,6 +149,99 @@ describe("the provider probe", { timeout: patience }, () => {
     });
     const redirected = await exporterOf({ url: elsewhere.url });
     expect(account(await redirected.scrape(), "twilio/main")).toMatchObject({ success: 0, requests: 0 });
+  });
+
+  it("tells throttled from rejected, from a server error, from a redirect and from no answer", async () => {
+    const exporter = await exporterOf();
+    expect(verdict(await exporter.scrape())).toEqual({ up: 1, answered: "2xx", rejected: 0, timed: true });
+    provider.setLimit(sid, 0);
+    expect(verdict(await exporter.scrape())).toEqual({ up: 1, answered: "429", rejected: 0, timed: true });
+    const wrong = await exporterOf({ authToken: "wrong" });
+    expect(verdict(await wrong.scrape())).toEqual({ up: 0, answered: "4xx", rejected: 1, timed: true });
+
+    let status = 503;
+    const failing = await startLoopbackHttp(workspace, "failing provider", (_request, response) => {
+      response.writeHead(status, { Location: provider.url, "Retry-After": "9" }).end();
+    });
+    const elsewhere = await exporterOf({ url: failing.url });
+    const unexpected = [];
+    for (status of [503, 404, 302]) unexpected.push(verdict(await elsewhere.scrape()));
+    expect(unexpected).toEqual([
+      { up: 0, answered: "5xx", rejected: 0, timed: true },
+      { up: 0, answered: "4xx", rejected: 0, timed: true },
+      { up: 0, answered: "3xx", rejected: 0, timed: true },
+    ]);
+    await failing.stop();
+    const none = { up: 0, answered: "none", rejected: undefined, timed: false };
+    expect(verdict(await elsewhere.scrape())).toEqual(none);
+    const hung = await startLoopbackHttp(workspace, "hung provider", () => undefined);
+    const hanging = await exporterOf({ url: hung.url });
+    expect(verdict(await hanging.scrape(1))).toEqual(none);
+  });
+
+  it("reads no more of an answer than it needs, however long that is", async () => {
+    let sent = 0;
+    const chunk = Buffer.alloc(65_536);
+    const endless = await startLoopbackHttp(workspace, "endless provider", (_request, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write(chunk)) sent += chunk.length;
+      };
+      response.writeHead(200).on("drain", more);
+      more();
+    });
+    const exporter = await exporterOf({ url: endless.url });
+    const page = await exporter.scrape();
+    expect(verdict(page)).toEqual({ up: 1, answered: "2xx", rejected: 0, timed: true });
+    // What the sockets of both sides buffer until the connection is closed.
+    expect(sent).toBeLessThan(64 * 1_048_576);
+  });
+
+  it("sends no credentials that no header can carry, and does not show them", async () => {
+    const broken = "SG.first-line\nSG.second-line";
+    const exporter = await startExporter(workspace, {
+      providers: {
+        sendgrid: {
+          kind: "sendgrid",
+          base_url: provider.url,
+          accounts: { mail: { limit_per_second: 1, api_key: await secretFile(workspace, broken) } },
+        },
+      },
+    });
+    const page = await exporter.scrape();
+    expect(account(page, "sendgrid/mail")).toEqual({ success: 0, requests: 0, throttled: 0, wait: 0 });
+    // The provider was not asked, so nothing is said of it.
+    expect(page.all("redisops_provider_up")).toEqual([]);
+    const { error } = await exporter.result("provider", "sendgrid/mail");
+    expect(error?.code).toBe("SECRET_UNRESOLVED");
+    expect(error?.message).toContain("sendgrid account mail");
+    const shown = [page.text, inspect(error, { depth: 9 }), ...exporter.log].join("\n");
+    expect(shown).not.toMatch(/SG\.|second-line/);
+  });
+
+  it("asks only about those accounts that it may", async () => {
+    const secret = await secretFile(workspace, token);
+    const one = { limit_per_second: 100, account_sid: sid, auth_token: secret };
+    const exporter = await startExporter(workspace, {
+      providers: {
+        twilio: {
+          kind: "twilio",
+          base_url: provider.url,
+          accounts: { asked: one, silent: { ...one, probe: false } },
+        },
+        quiet: {
+          kind: "twilio",
+          base_url: provider.url,
+          probe: false,
+          accounts: { silent: one, asked: { ...one, probe: true } },
+        },
+        push: { kind: "http", base_url: provider.url, accounts: { silent: { limit_per_second: 1 } } },
+      },
+    });
+    const page = await exporter.scrape();
+    expect(
+      page.all("redisops_provider_up").map(({ labels }) => `${labels.provider}/${labels.account}`),
+    ).toEqual(["twilio/asked", "quiet/asked"]);
+    expect(page.all("redisops_provider_requests_total")).toHaveLength(2);
   });
 
   it("reads a date as the wait, as a provider may send it", async () => {

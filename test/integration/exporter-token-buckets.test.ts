@@ -1,3 +1,4 @@
+import calculateSlot from "cluster-key-slot";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startRedis } from "../../lab/servers/redis.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
@@ -5,6 +6,7 @@ import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { secretFile, startExporter } from "./exporter-harness.ts";
+import type { MetricsPage } from "./exporter-page.ts";
 
 let workspace: Workspace;
 
@@ -34,6 +36,12 @@ async function exporterOf(token_bucket: object) {
 
 const bucket = (account: string) => ({ role: "token_bucket", provider: "twilio", account });
 
+const accountsRead = (page: MetricsPage) =>
+  page
+    .all("redisops_token_bucket_tokens")
+    .map(({ labels }) => labels.account)
+    .sort();
+
 describe("the token bucket probe", { timeout: patience }, () => {
   it("reads what each bucket holds, a missing one being full", async () => {
     const redis = await startRedis(workspace, { name: "redis" });
@@ -48,18 +56,21 @@ describe("the token bucket probe", { timeout: patience }, () => {
     expect(page.all("redisops_token_bucket_capacity").map(({ value }) => value)).toEqual(
       accountNames.map(() => 200),
     );
+    expect(page.all("redisops_token_bucket_refill_per_second").map(({ value }) => value)).toEqual(
+      accountNames.map(() => 50),
+    );
     const buckets = await withRedis(redis.port, (client) => client.keys("bucket:*"));
     expect(buckets).toHaveLength(2); // reading creates none
   });
 
-  it("keeps the buckets that it read before one that is none, and names the role", async () => {
+  it("reads all buckets but one that is none, and names the role", async () => {
     const redis = await startRedis(workspace, { name: "redis" });
     await withRedis(redis.port, (client) => client.set("bucket:twilio:c", "not a hash"));
     const exporter = await exporterOf({ topology: "standalone", address: `127.0.0.1:${redis.port}` });
     const page = await exporter.scrape();
     expect(page.verdict("token_bucket")).toBe("up");
     expect(page.value("redisops_probe_success", { probe: "token_buckets" })).toBe(0);
-    expect(page.all("redisops_token_bucket_tokens").map(({ labels }) => labels.account)).toEqual(["a", "b"]);
+    expect(accountsRead(page)).toEqual(["a", "b", "d", "e", "f"]);
     const { error } = await exporter.result("token_buckets", "token_bucket");
     expect(error?.message).toContain(`token_bucket Redis at 127.0.0.1:${redis.port}`);
     expect(error?.message).toContain("WRONGTYPE");
@@ -77,4 +88,41 @@ describe("the token bucket probe", { timeout: patience }, () => {
       accountNames.map(() => 200),
     );
   });
+
+  it.each(["killed", "hung"] as const)(
+    "keeps the accounts of the other shards when one is %s",
+    async (fate) => {
+      const { nodes } = await startRedisCluster(workspace, {
+        name: "node",
+        shards: 3,
+        config: ["cluster-require-full-coverage no"],
+      });
+      const exporter = await exporterOf({
+        topology: "cluster",
+        nodes: nodes.map(({ port }) => `127.0.0.1:${port}`),
+      });
+      await exporter.scrape(); // so that every node is known
+      const [first] = nodes;
+      if (first === undefined) throw new Error("there is no node");
+      const slots = await withRedis(first.port, async (client) => {
+        const ranges = await client.cluster("SLOTS");
+        return ranges.filter(([, , node]) => node?.[1] === first.port);
+      });
+      const lost = accountNames.filter((name) => {
+        const slot = calculateSlot(`bucket:twilio:${name}`);
+        return slots.some(([from, to]) => slot >= from && slot <= to);
+      });
+      expect(lost.length).toBeGreaterThan(0);
+      expect(lost.length).toBeLessThan(accountNames.length);
+      if (fate === "killed") await first.server.kill();
+      else first.server.pause();
+
+      const page = await exporter.scrape();
+      expect(accountsRead(page)).toEqual(accountNames.filter((name) => !lost.includes(name)));
+      expect(page.all("redisops_token_bucket_capacity")).toHaveLength(accountNames.length);
+      expect(page.value("redisops_probe_success", { probe: "token_buckets" })).toBe(0);
+      const { error } = await exporter.result("token_buckets", "token_bucket");
+      expect(error?.message).toContain(`127.0.0.1:${first.port}`);
+    },
+  );
 });

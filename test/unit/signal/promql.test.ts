@@ -32,6 +32,18 @@ test.each([
     "(sum by (role, provider, account) (rate(redisops_provider_throttled_total[5m])) / sum by (role, provider, account) (rate(redisops_provider_requests_total[5m])) > 0.05)" +
       " and on (role, provider, account) (sum by (role, provider, account) (rate(redisops_provider_requests_total[5m])) > 0.02)",
   ],
+  [
+    "recorded rates",
+    {
+      ...rates,
+      measure: {
+        ...rates.measure,
+        recorded: { series: "redisops:provider_responses:rate", where: { code: "429" } },
+      },
+    },
+    '(sum by (role, provider, account) (redisops:provider_responses:rate{code="429"}) / sum by (role, provider, account) (rate(redisops_provider_requests_total[5m])) > 0.05)' +
+      " and on (role, provider, account) (sum by (role, provider, account) (rate(redisops_provider_requests_total[5m])) > 0.02)",
+  ],
 ] as const)("%s as PromQL", (_, signal, promql) => {
   expect(signalPromql(signal, thresholds)).toBe(promql);
 });
