@@ -50,7 +50,11 @@ export function commandLine(words: readonly string[], finish: (code: number) => 
     .recommendCommands()
     .strictCommands()
     .strict()
-    .parserConfiguration({ "boolean-negation": false, "duplicate-arguments-array": false })
+    .parserConfiguration({
+      "boolean-negation": false,
+      "duplicate-arguments-array": false,
+      "dot-notation": false,
+    })
     .version(version)
     .alias("help", "h")
     .wrap(Math.min(helpColumns, process.stdout.columns ?? helpColumns))

@@ -5,6 +5,7 @@ export const exitCodes = {
   planHasChanges: 2,
   verificationFailed: 7,
   usage: 64,
+  webConfig: 78,
   interrupted: 130,
 } as const;
 
@@ -15,7 +16,7 @@ interface ErrorCode {
   readonly exitCode: number;
 }
 
-const { failed, usage, interrupted, verificationFailed } = exitCodes;
+const { failed, usage, webConfig, interrupted, verificationFailed } = exitCodes;
 
 /** Every error that redisops reports. Codes are stable: scripts may depend on them. */
 export const errorCodes = {
@@ -43,6 +44,11 @@ export const errorCodes = {
     meaning: "The command needs a part of the configuration that is not there.",
     next: "Add the named part to redisops.yaml.",
     exitCode: usage,
+  },
+  WEB_CONFIG_INVALID: {
+    meaning: "The file of --web.config.file cannot be used: it, or a certificate or key that it names.",
+    next: "Mend the named lines; docs/exporter.md lists what is allowed.",
+    exitCode: webConfig,
   },
   SECRET_UNRESOLVED: {
     meaning: "A secret refers to an environment variable or a file that cannot be read.",
@@ -134,6 +140,11 @@ export const errorCodes = {
     next: "Read the server’s message.",
     exitCode: failed,
   },
+  PGBOUNCER_UNAVAILABLE: {
+    meaning: "PgBouncer’s console did not give a usable answer.",
+    next: "Check that PgBouncer runs, and postgres.pgbouncer in redisops.yaml: its user has to be one of PgBouncer’s stats_users.",
+    exitCode: failed,
+  },
   MESSAGE_NOT_ACCEPTED: {
     meaning: "A message could be neither delivered nor stored; it must not be acknowledged to its sender.",
     next: "Let the sender send it again, under the same message id; look at Postgres with redisops status.",
@@ -168,6 +179,11 @@ export const errorCodes = {
     meaning:
       "The source holds more ids than the filter is sized for; filled with them it would suppress real notifications.",
     next: "Raise roles.dedup.filter.capacity, or shorten postgres.tables.sent_notifications.window.",
+    exitCode: failed,
+  },
+  CANARY_WRONG: {
+    meaning: "A value of redisops’ own did not come back from Redis as it was written, or not at all.",
+    next: "The server answers but does not keep what it is given: look for a restart, a failover to a replica that lagged, or eviction.",
     exitCode: failed,
   },
   FILTER_WRONG_TYPE: {

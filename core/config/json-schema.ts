@@ -9,6 +9,7 @@ export interface JsonSchema {
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
   readonly pattern?: string;
+  readonly writeOnly?: boolean;
   readonly format?: string;
   readonly minimum?: number;
   readonly maximum?: number;

@@ -34,8 +34,45 @@ const preferences = z
       .describe(
         "Table with the notifications that were sent without knowing what their recipient had chosen.",
       ),
+    reads_per_second: z
+      .number()
+      .positive()
+      .optional()
+      .describe(
+        "Preference reads that Postgres serves in a second, by your own load test; measured by the exporter when left out.",
+      ),
   })
   .describe("Notification preferences; docs/preferences.md has the tables.");
+
+const messages = z
+  .strictObject({
+    table: sqlName().default("messages").describe("Table with one row per message."),
+    conversation_column: sqlName()
+      .default("conversation_id")
+      .describe("Column with the conversation; should be indexed together with the time."),
+    id_column: sqlName()
+      .default("message_id")
+      .describe(
+        "Column with the message's place in its conversation: an integer, or the library's message id.",
+      ),
+    created_at_column: sqlName()
+      .default("created_at")
+      .describe("Column with the time of the message; should be indexed, also by itself."),
+  })
+  .describe("Durable record of messages: what their conversations' sequence counters are held against.");
+
+const pgbouncer = z
+  .strictObject({
+    address: address().describe("host:port of PgBouncer."),
+    user: z.string().min(1).describe("User of its console: one of PgBouncer's stats_users is enough."),
+    ...access,
+    database: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("Only the pools of this database count, by PgBouncer's name for it; all when left out."),
+  })
+  .describe("PgBouncer before Postgres, whose pools are watched.");
 
 /** The durable store behind the fallbacks. */
 export const postgresSection = z
@@ -44,11 +81,13 @@ export const postgresSection = z
     database: z.string().min(1).describe("Database name."),
     user: z.string().min(1).describe("User name; docs/security.md lists the grants it needs."),
     ...access,
+    pgbouncer: pgbouncer.optional(),
     tables: z
       .strictObject({
         sent_notifications: sentNotifications.optional(),
         pending_deliveries: pendingDeliveries.optional(),
         preferences: preferences.optional(),
+        messages: messages.optional(),
       })
       .default({})
       .describe("Tables that redisops reads. What is left out is not probed."),
@@ -58,3 +97,6 @@ export const postgresSection = z
 export type PostgresConfig = z.output<typeof postgresSection>;
 export type SentNotificationsConfig = z.output<typeof sentNotifications>;
 export type PendingDeliveriesConfig = z.output<typeof pendingDeliveries>;
+export type MessagesConfig = z.output<typeof messages>;
+export type PreferencesConfig = z.output<typeof preferences>;
+export type PgBouncerConfig = z.output<typeof pgbouncer>;

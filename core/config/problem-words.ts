@@ -17,9 +17,13 @@ const typeWords: Readonly<Record<string, string>> = {
   string: "text",
   int: "a whole number",
   number: "a number",
+  boolean: "true or false",
 };
 
-const isSecret = (schema: JsonSchema) => schema.pattern === secretReferencePattern.source;
+const isReference = (schema: JsonSchema) => schema.pattern === secretReferencePattern.source;
+
+/** A reference in redisops.yaml, or what another file holds itself and its schema marks as write-only. */
+const isSecret = (schema: JsonSchema) => isReference(schema) || schema.writeOnly === true;
 
 /** Whether a secret belongs at this place or below it, so that what stands here may be one in the wrong place. */
 function holdsSecret(schema: JsonSchema): boolean {
@@ -43,7 +47,7 @@ export function showScalar(value: unknown): string {
 
 /** What stands at a place, unless it may be a secret. */
 export function show(node: Node | null, schemas: Schemas): string {
-  if (schemas.some(isSecret)) return "*** (a secret in plain text)";
+  if (schemas.some(isReference)) return "*** (a secret in plain text)";
   if (isMap(node)) return "a structure";
   if (isSeq(node)) return "a list";
   const value = isScalar(node) ? node.value : null;
@@ -65,7 +69,7 @@ export function nearest(name: string, candidates: readonly string[]): string | u
 
 /** What would be right in place of what an issue is about. */
 export function expectation(issue: Issue, schemas: Schemas): string {
-  if (schemas.some(isSecret))
+  if (schemas.some(isReference))
     return `expected a reference: \${NAME} of an environment variable, or file:/path`;
   switch (issue.code) {
     case "invalid_type":

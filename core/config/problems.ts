@@ -36,10 +36,16 @@ export const maxProblems = 50;
 const isSafeIntegerLimit = (issue: Issue) =>
   issue.code === "too_big" && issue.maximum === Number.MAX_SAFE_INTEGER;
 
-/** Translates zod's issues into problems with positions in the YAML document: the first for each place, in its order. */
-export function describeIssues(issues: readonly Issue[], yaml: YamlDocument): ConfigProblem[] {
+/**
+ * Translates zod's issues into problems with positions in the YAML document: the first for each place, in its order.
+ * `root` is the schema of the document, that of redisops.yaml unless given.
+ */
+export function describeIssues(
+  issues: readonly Issue[],
+  yaml: YamlDocument,
+  root: JsonSchema = configJsonSchema(),
+): ConfigProblem[] {
   const { document, lines } = yaml;
-  const root = configJsonSchema();
 
   /** Start of the node, or of the nearest ancestor of the path that exists. */
   const positionOf = (node: Node | null | undefined, path: Path) => {
@@ -78,6 +84,12 @@ export function describeIssues(issues: readonly Issue[], yaml: YamlDocument): Co
       return [problem(undefined, path, `missing; ${wanted}${meaning === undefined ? "" : ` (${meaning})`}`)];
     }
     if (issue.code === "invalid_key") {
+      // A user and its password in one word are a name as well.
+      if (schemas.some(({ writeOnly }) => writeOnly === true)) {
+        return [
+          problem(place.key, [...path.slice(0, -1), "***"], `got a name that may hold a secret, ${wanted}`),
+        ];
+      }
       return [problem(place.key, path, `got the name ${showScalar(String(path.at(-1)))}, ${wanted}`)];
     }
     return [

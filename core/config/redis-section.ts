@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { evictions, persistences } from "../../catalog/role-contract.ts";
 import { address, keyPattern, secret } from "./fields.ts";
 
 const tls = z
@@ -19,9 +20,44 @@ export const access = {
   tls: tls.optional(),
 };
 
+const contract = z
+  .strictObject({
+    persistence: z
+      .enum(persistences)
+      .optional()
+      .describe(
+        "aof: every write is logged. rdb: snapshots at least. none: neither, a restart begins empty.",
+      ),
+    eviction: z
+      .enum(evictions)
+      .optional()
+      .describe(
+        "A policy by Redis's name; allkeys, volatile: any policy that begins so; evicting: any but noeviction.",
+      ),
+    replicas: z.int().min(0).max(20).optional().describe("Replicas that follow each shard, at least."),
+    min_replicas_to_write: z
+      .int()
+      .min(0)
+      .max(20)
+      .optional()
+      .describe("Redis's min-replicas-to-write, at least; 0: it must be off."),
+    maxmemory: z
+      .string()
+      .regex(
+        /^(?:limited|unlimited|\d{1,15}(?:kb|mb|gb)?)$/i,
+        "expected a size such as 2gb, limited or unlimited",
+      )
+      .optional()
+      .describe("Memory limit of each server: a size such as 2gb, limited (any) or unlimited."),
+  })
+  .describe(
+    "How the role's servers must be set up. What is left out is judged by the role's default where there is one (sequence: aof, noeviction; registry, dedup, token_bucket: noeviction; preferences: evicting), else not at all.",
+  );
+
 const redisAccess = {
   username: z.string().optional().describe("ACL user; the default user when left out."),
   ...access,
+  contract: contract.optional(),
 };
 
 const standalone = {

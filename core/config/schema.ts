@@ -23,6 +23,14 @@ const exporter = z
       .max(5000)
       .default(200)
       .describe("Known-sent ids that are sampled for the filter."),
+    max_series: z
+      .int()
+      .min(200)
+      .max(1_000_000)
+      .default(10_000)
+      .describe(
+        "Series in one answer at most. The largest metrics are left out beyond it, and redisops_exporter_series_dropped says how much.",
+      ),
   })
   .prefault({})
   .describe("The exporter.");

@@ -27,6 +27,8 @@ export interface PrometheusOptions {
   /** Absolute paths of rule files; Prometheus expands `*` in them. */
   readonly ruleFiles?: readonly string[];
   readonly scrape?: readonly ScrapeJob[];
+  /** Further entries of `scrape_configs`, as Prometheus writes them. */
+  readonly scrapeConfigs?: readonly object[];
   /** `host:port` of an Alertmanager. */
   readonly alertmanager?: string;
   /** Further command-line flags. */
@@ -107,11 +109,14 @@ function prometheusConfig(options: PrometheusOptions): object {
   return {
     global: { scrape_interval: options.scrapeInterval, evaluation_interval: options.evaluationInterval },
     rule_files: options.ruleFiles ?? [],
-    scrape_configs: (options.scrape ?? []).map((each) => ({
-      job_name: each.job,
-      metrics_path: each.metricsPath ?? "/metrics",
-      static_configs: [{ targets: each.targets }],
-    })),
+    scrape_configs: [
+      ...(options.scrape ?? []).map((each) => ({
+        job_name: each.job,
+        metrics_path: each.metricsPath ?? "/metrics",
+        static_configs: [{ targets: each.targets }],
+      })),
+      ...(options.scrapeConfigs ?? []),
+    ],
     ...(alertmanager !== undefined && {
       alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] },
     }),

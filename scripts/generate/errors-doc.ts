@@ -7,6 +7,8 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   planHasChanges: "A plan was printed and nothing was changed. The same command with `--execute` acts.",
   verificationFailed: "The recovery acted, and the check afterwards does not hold.",
   usage: "The command line or the configuration is at fault. Nothing was changed.",
+  webConfig:
+    "The file of `redisops exporter --web.config.file`, or a certificate or key that it names, is at fault.",
   interrupted: "Interrupted by a signal (Ctrl-C), between two steps. Doing it again is safe.",
 };
 

@@ -59,8 +59,8 @@ describe("redisops status on a healthy platform", { timeout: patience }, () => {
       /\n\nregistry {2}127\.0\.0\.1:\d+\n {2}answers in .*; pending depth 40; oldest waits 2 h/,
     );
     expect(stdout).toContain("known-sent ids absent 0.0 % of 200;");
-    expect(stdout).toContain("\n  tokens 1,000 of 1,000\n");
-    expect(stdout).toMatch(/\n {2}connections \d+ of 97; active \d+/);
+    expect(stdout).toMatch(/\n {2}tokens 1,000 of 1,000; answers in [\d.]+ ms; 1 under way there\n/);
+    expect(stdout).toMatch(/\n {2}answers in [\d.]+ ms; connections \d+ of 97; active \d+/);
   });
 
   test("with --json is one document that says the same", async () => {
@@ -155,7 +155,12 @@ describe("redisops status on a platform in trouble", { timeout: patience }, () =
       expect(row("twilio/main")).toMatchObject({
         state: "degraded",
         modes: [{ id: "ProviderThrottled", runbook: expect.stringMatching(/\/ProviderThrottled\.md$/) }],
-        observed: ["tokens 1,000 of 1,000", "throttled (429), asks to wait 1 s"],
+        observed: [
+          "tokens 1,000 of 1,000",
+          "throttled (429), asks to wait 1 s",
+          expect.stringMatching(/^answers in [\d.]+ ms$/),
+          "1 under way there",
+        ],
       });
     } finally {
       platform.throttle(false);

@@ -4,9 +4,9 @@ import { Writable } from "node:stream";
 import { pino } from "pino";
 import { stringify } from "yaml";
 import { parseConfig } from "../../core/config/load.ts";
+import type { Config } from "../../core/config/schema.ts";
 import type { ProbeName, ProbeResult } from "../../exporters/probe.ts";
-import { Probes } from "../../exporters/probes.ts";
-import { exporterServer, listen } from "../../exporters/server.ts";
+import { ExporterServer } from "../../exporters/server.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import type { Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
@@ -27,12 +27,12 @@ export class ExporterUnderTest {
   readonly url: string;
   /** Everything that was logged, as it was written. */
   readonly log: string[];
-  readonly #probes: Probes;
+  readonly server: ExporterServer;
 
   /** Use {@link startExporter}. */
-  constructor(url: string, probes: Probes, log: string[]) {
+  constructor(url: string, server: ExporterServer, log: string[]) {
     this.url = url;
-    this.#probes = probes;
+    this.server = server;
     this.log = log;
   }
 
@@ -60,7 +60,7 @@ export class ExporterUnderTest {
 
   /** The result of one probe. */
   async result(probe: ProbeName, target: string): Promise<ProbeResult> {
-    const found = (await this.#probes.run()).find(
+    const found = (await this.server.state.probes.run()).find(
       ({ probe: own }) => own.name === probe && own.target === target,
     );
     if (found === undefined) throw new Error(`there is no ${probe} probe of ${target}`);
@@ -68,8 +68,20 @@ export class ExporterUnderTest {
   }
 }
 
+/** How the server is started, beside its configuration. */
+interface ServerSettings {
+  readonly webConfigFile?: string;
+  readonly telemetryPath?: string;
+  /** Reads redisops.yaml anew at each reload; the parts that were given unless this is. */
+  readonly load?: () => Config;
+}
+
 /** Starts the exporter on parts of redisops.yaml, checked as the file would be; the workspace stops it. */
-export async function startExporter(workspace: Workspace, parts: ConfigParts): Promise<ExporterUnderTest> {
+export async function startExporter(
+  workspace: Workspace,
+  parts: ConfigParts,
+  settings: ServerSettings = {},
+): Promise<ExporterUnderTest> {
   const log: string[] = [];
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -77,9 +89,9 @@ export async function startExporter(workspace: Workspace, parts: ConfigParts): P
       done();
     },
   });
-  const probes = new Probes(parseConfig(stringify({ platform: "test", roles: {}, ...parts }), "test.yaml"));
-  const server = exporterServer(probes, pino(sink));
-  const url = await listen(server, `127.0.0.1:${await workspace.port()}`);
+  const load = () => parseConfig(stringify({ platform: "test", roles: {}, ...parts }), "test.yaml");
+  const server = new ExporterServer({ load, ...settings, logger: pino(sink) });
+  const url = await server.listen(`127.0.0.1:${await workspace.port()}`);
   workspace.register({ name: "exporter", stop: () => server.close() });
-  return new ExporterUnderTest(url, probes, log);
+  return new ExporterUnderTest(url, server, log);
 }

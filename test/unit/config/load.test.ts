@@ -70,6 +70,7 @@ test("the shortest configuration gets every default", () => {
     probe_timeout: "2s",
     pending_count_limit: 100_000,
     canary_ids: 200,
+    max_series: 10_000,
   });
   expect(config.alerting.group_wait).toBe("10s");
   expect(config.thresholds).toEqual({});

@@ -104,7 +104,7 @@ export const malformedRoles: readonly Malformed[] = [
     "a key of another topology",
     `${registry}    nodes: [a:1]\n`,
     "6:5 roles.registry.nodes",
-    "unknown key; known here: topology, address, username, password, tls, key",
+    "unknown key; known here: topology, address, username, password, tls, contract, key",
   ],
   [
     "a role without a value",
@@ -231,5 +231,41 @@ export const malformedRoles: readonly Malformed[] = [
     `${registry}    tls: {ca: /x.pem}\n`,
     "6:11 roles.registry.tls.ca",
     "unknown key; known here: ca_file, cert_file, key_file, server_name",
+  ],
+  [
+    "an unknown rule of a contract",
+    `${registry}    contract: {evictions: noeviction}\n`,
+    "6:16 roles.registry.contract.evictions",
+    "unknown key; did you mean eviction?",
+  ],
+  [
+    "an unknown persistence",
+    `${registry}    contract: {persistence: yes}\n`,
+    "6:29 roles.registry.contract.persistence",
+    'got "yes", expected one of none, rdb, aof',
+  ],
+  [
+    "an unknown eviction policy",
+    `${registry}    contract: {eviction: lru}\n`,
+    "6:26 roles.registry.contract.eviction",
+    'got "lru", expected one of noeviction, evicting, allkeys, volatile, allkeys-lru, allkeys-lfu, allkeys-random, volatile-lru, volatile-lfu, volatile-random, volatile-ttl',
+  ],
+  [
+    "fewer than no replicas",
+    `${registry}    contract: {replicas: -1}\n`,
+    "6:26 roles.registry.contract.replicas",
+    "got -1, expected at least 0",
+  ],
+  [
+    "half a replica",
+    `${registry}    contract: {min_replicas_to_write: 0.5}\n`,
+    "6:39 roles.registry.contract.min_replicas_to_write",
+    "got 0.5, expected a whole number",
+  ],
+  [
+    "a memory limit in no unit of Redis",
+    `${registry}    contract: {maxmemory: 2GiB}\n`,
+    "6:27 roles.registry.contract.maxmemory",
+    'got "2GiB", expected a size such as 2gb, limited or unlimited',
   ],
 ];

@@ -104,10 +104,28 @@ export const malformedSections: readonly Malformed[] = [
     'got "one day", expected a duration such as 30s or 1m30s',
   ],
   [
+    "a PgBouncer without a user",
+    `${postgres}  pgbouncer: {address: "p:6432"}\n`,
+    "7:14 postgres.pgbouncer.user",
+    "missing; expected text (User of its console: one of PgBouncer's stats_users is enough)",
+  ],
+  [
+    "a PgBouncer password in plain text",
+    `${postgres}  pgbouncer: {address: "p:6432", user: u, password: hunter2}\n`,
+    "7:53 postgres.pgbouncer.password",
+    "got *** (a secret in plain text), expected a reference: ${NAME} of an environment variable, or file:/path",
+  ],
+  [
+    "a capacity of nothing",
+    `${postgres}  tables: {preferences: {reads_per_second: 0}}\n`,
+    "7:44 postgres.tables.preferences.reads_per_second",
+    "got 0, expected more than 0",
+  ],
+  [
     "an unknown table",
     `${postgres}  tables: {sent: {}}\n`,
     "7:12 postgres.tables.sent",
-    "unknown key; known here: sent_notifications, pending_deliveries, preferences",
+    "unknown key; known here: sent_notifications, pending_deliveries, preferences, messages",
   ],
   [
     "an upper-case provider",
@@ -119,13 +137,13 @@ export const malformedSections: readonly Malformed[] = [
     "an unknown kind",
     `${head}providers:\n  sms: {kind: vonage, accounts: {}}\n`,
     "4:15 providers.sms.kind",
-    'got "vonage", expected one of twilio, sendgrid',
+    'got "vonage", expected one of twilio, sendgrid, http',
   ],
   [
     "a key of another kind",
     `${twilio}        api_key: file:/k\n        limit_per_second: 1\n        account_sid: AC\n        auth_token: file:/t\n`,
     "8:9 providers.twilio.accounts.main.api_key",
-    "unknown key; known here: limit_per_second, burst, account_sid, auth_token",
+    "unknown key; known here: limit_per_second, burst, probe, account_sid, auth_token",
   ],
   [
     "a limit of zero",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { ConfigError, parseConfig } from "../../../core/config/load.ts";
+import { malformedProviders } from "./malformed-providers.ts";
 import { malformedRoles } from "./malformed-roles.ts";
 import { malformedSections } from "./malformed-sections.ts";
 import { malformedYaml } from "./malformed-yaml.ts";
@@ -23,13 +24,16 @@ test("the table is as long as it is meant to be", () => {
   expect(malformedRoles.length + malformedSections.length + malformedYaml.length).toBeGreaterThanOrEqual(60);
 });
 
-test.each([...malformedRoles, ...malformedSections])("%s", (_, text, place, message) => {
-  const error = refusal(text);
-  expect(error.code).toBe("CONFIG_INVALID");
-  expect(placeOf(error)).toBe(place);
-  expect(error.problems[0]?.message).toBe(message);
-  expect(error.exitCode).toBe(64);
-});
+test.each([...malformedRoles, ...malformedSections, ...malformedProviders])(
+  "%s",
+  (_, text, place, message) => {
+    const error = refusal(text);
+    expect(error.code).toBe("CONFIG_INVALID");
+    expect(placeOf(error)).toBe(place);
+    expect(error.problems[0]?.message).toBe(message);
+    expect(error.exitCode).toBe(64);
+  },
+);
 
 test.each(malformedYaml)("%s", (_, text, place, message) => {
   const error = refusal(text);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { scrapeDeadline } from "../../../exporters/server.ts";
+import { scrapeDeadline } from "../../../exporters/http/scrape-deadline.ts";
 
 describe("the deadline of a scrape", () => {
   it.each([
