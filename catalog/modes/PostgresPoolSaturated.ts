@@ -92,7 +92,20 @@ export const PostgresPoolSaturated: DegradationMode = {
       "End idle sessions with pg_terminate_backend, oldest first; active ones only as a last resort.",
   },
   inhibits: [],
-  panels: ["postgres-used", "postgres-connections", "preference-reads", "preference-exposures"],
+  panels: [
+    "postgres-used",
+    "postgres-connections",
+    "postgres-lock-waiters",
+    "postgres-oldest-transaction",
+    "pgbouncer-up",
+    "pgbouncer-clients",
+    "pgbouncer-servers",
+    "preference-headroom",
+    "preference-hit-ratio",
+    "preference-probe-reads",
+    "preference-reads",
+    "preference-exposures",
+  ],
   scenarios: [
     {
       name: "a cache outage fills the pool, then it drains",

@@ -33,7 +33,7 @@ export function describePostgres(config: Pick<PostgresConfig, "database" | "addr
 }
 
 /** What a pg client or pool needs to reach Postgres; `target` is for messages. Throws SECRET_UNRESOLVED. */
-export function postgresClientOptions(config: Omit<PostgresConfig, "tables">, target: string) {
+export function postgresClientOptions(config: Omit<PostgresConfig, "tables" | "pgbouncer">, target: string) {
   return {
     ...splitAddress(config.address),
     database: config.database,
@@ -53,7 +53,7 @@ export function postgresClientOptions(config: Omit<PostgresConfig, "tables">, ta
  * The same for a pool, whose new connections log in with what the password's reference stands for by then. Throws
  * SECRET_UNRESOLVED where it stands for nothing at first.
  */
-export function postgresPoolOptions(config: Omit<PostgresConfig, "tables">, target: string) {
+export function postgresPoolOptions(config: Omit<PostgresConfig, "tables" | "pgbouncer">, target: string) {
   const options = postgresClientOptions(config, target);
   let { password } = options;
   return {
@@ -69,12 +69,15 @@ export function postgresPoolOptions(config: Omit<PostgresConfig, "tables">, targ
   };
 }
 
-/** Connects to Postgres. Rejects with a RedisopsError, at the latest when `timeouts.connect` is over. */
+/**
+ * Connects to Postgres, or to what speaks its protocol, as `target` says to the reader. Rejects with a RedisopsError, at
+ * the latest when `timeouts.connect` is over.
+ */
 export async function connectPostgres(
-  config: PostgresConfig,
+  config: Omit<PostgresConfig, "tables" | "pgbouncer">,
   timeouts: PostgresTimeouts,
+  target = describePostgres(config),
 ): Promise<PostgresConnection> {
-  const target = describePostgres(config);
   const client = new pg.Client({
     ...postgresClientOptions(config, target),
     application_name: "redisops",

@@ -3,6 +3,7 @@ import { RedisopsError } from "../../core/errors.ts";
 import { quoteName } from "../../core/postgres/connect.ts";
 import { postgresError } from "../../core/postgres/postgres-error.ts";
 import type { CachedPreferences } from "../../core/preferences/cache-entry.ts";
+import { preferencesOf, readPreferencesQuery } from "../../core/preferences/read-row.ts";
 import type { GuardedPostgres } from "../guard/guarded-postgres.ts";
 import { type FailureReason, failed, type StoreFailure, storeFailure } from "../guard/store-failure.ts";
 import type { CounterSeries } from "../signals/signals.ts";
@@ -46,9 +47,7 @@ export class PreferenceRows {
     this.#target = target;
     this.#refused = refused;
     const name = quoteName(table);
-    this.#select = `
-      SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS as_of, extract(epoch FROM now())::float8 AS read_at,
-        ARRAY(SELECT channel::text FROM ${name} WHERE user_id = $1 AND opted_out) AS opted_out`;
+    this.#select = readPreferencesQuery(table);
     this.#upsert = `
       INSERT INTO ${name} AS known (user_id, channel, opted_out, changed_at) VALUES ($1, $2, $3, clock_timestamp())
       ON CONFLICT (user_id, channel) DO UPDATE SET opted_out = excluded.opted_out, changed_at = excluded.changed_at
@@ -64,12 +63,7 @@ export class PreferenceRows {
         return storeFailure("other");
       });
     if (failed(result)) return result;
-    const [row] = result.rows;
-    return {
-      asOf: Number(row?.as_of ?? 0),
-      readAt: Math.floor(row?.read_at ?? 0),
-      optedOut: row?.opted_out ?? [],
-    };
+    return preferencesOf(result.rows[0]);
   }
 
   /** Commits a change. Answers the id of its transaction. Rejects with a RedisopsError unless it is known to be committed. */

@@ -13,6 +13,7 @@ export interface PlatformAddresses {
   readonly sentinels: readonly string[];
   readonly dedupPrimary: string;
   readonly postgres: string;
+  readonly pgbouncer: string;
   readonly provider: string;
   readonly exporter: string;
   readonly prometheus: string;
@@ -70,6 +71,11 @@ export function platformConfig(addresses: PlatformAddresses): string {
       database: "postgres",
       user: "postgres",
       password: secret("postgres-password"),
+      pgbouncer: {
+        address: addresses.pgbouncer,
+        user: "postgres",
+        password: secret("postgres-password"),
+      },
       tables: {
         sent_notifications: { table: "notifications" },
         pending_deliveries: { table: "pending_deliveries" },

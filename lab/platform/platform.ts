@@ -162,6 +162,7 @@ class PlatformStart {
       sentinels: stores.dedup.sentinels.addresses,
       dedupPrimary: dedupPrimaryName,
       postgres: local(stores.postgres),
+      pgbouncer: local(stores.pgbouncer),
       provider: urlOf(standIn),
       exporter: `127.0.0.1:${ports.exporter}`,
       prometheus: `http://127.0.0.1:${ports.prometheus}`,

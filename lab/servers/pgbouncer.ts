@@ -20,6 +20,8 @@ export interface PgBouncerOptions {
   readonly poolSize?: number;
   /** Client connections in all; 1000 unless given. */
   readonly maxClientConn?: number;
+  /** Passwords of further users, by name; `settings.stats_users` lets them look at the console. */
+  readonly users?: Readonly<Record<string, string>>;
   /** Further settings of pgbouncer.ini; they win over the lab's own. */
   readonly settings?: Readonly<Record<string, string | number>>;
 }
@@ -64,7 +66,12 @@ export async function startPgBouncer(
   const userFile = join(folder, "users.txt");
   const configFile = join(folder, "pgbouncer.ini");
   await own(folder, runAs);
-  await writeOwned(userFile, `${quoted(user)} ${quoted(password)}\n`, runAs);
+  const users = Object.entries({ ...options.users, [user]: password });
+  await writeOwned(
+    userFile,
+    users.map(([name, secret]) => `${quoted(name)} ${quoted(secret)}\n`).join(""),
+    runAs,
+  );
   await writeOwned(configFile, pgbouncerIni(port, userFile, options), runAs);
 
   const start = (): Promise<ServerProcess> =>

@@ -209,5 +209,12 @@ describe("the pending deliveries probe", { timeout: patience }, () => {
     const page = await exporter.scrape();
     expect(success(page)).toBe(1);
     expect(deliverable(page)).toBe(1);
+
+    await nodes[1]?.server.kill();
+    const without = await exporter.scrape();
+    expect(success(without)).toBe(0);
+    expect(depth(without)).toBe(100);
+    expect(oldest(without)).toBe(oldest(page));
+    expect(deliverable(without)).toBeUndefined();
   });
 });

@@ -83,6 +83,82 @@ describe("the Postgres probe", { timeout: patience }, () => {
     await busy.query("ROLLBACK");
   });
 
+  it("counts the sessions that wait for a lock", async () => {
+    const exporter = await exporterOf(database.section({ tables: {} }));
+    const waiters = (page: MetricsPage) => page.value("redisops_postgres_lock_waiters", { role: "postgres" });
+    expect(waiters(await exporter.scrape())).toBe(0);
+    const holder = await open();
+    await holder.query("BEGIN; LOCK TABLE notifications IN ACCESS EXCLUSIVE MODE");
+    const blocked = await Promise.all([open(), open()]);
+    const answers = blocked.map((client) => client.query("SELECT 1 FROM notifications"));
+    await exporter.scrapeUntil("both to be counted", (page) => waiters(page) === 2);
+    await holder.query("ROLLBACK");
+    await Promise.all(answers);
+    expect(waiters(await exporter.scrape())).toBe(0);
+  });
+
+  it("tells since when the oldest transaction is open, and what its session does", async () => {
+    const exporter = await exporterOf(database.section({ tables: {} }));
+    const oldest = (page: MetricsPage, state: string) =>
+      page.value("redisops_postgres_oldest_transaction_timestamp_seconds", { role: "postgres", state });
+    expect(oldest(await exporter.scrape(), "idle_in_transaction")).toBeUndefined();
+    const [first, second, sleeper] = await Promise.all([open(), open(), open()]);
+    const begin = async (client: Client | undefined) => {
+      await client?.query("BEGIN");
+      const answer = await client?.query<{ began: number }>(
+        "SELECT extract(epoch FROM now())::float8 AS began",
+      );
+      return answer?.rows[0]?.began ?? Number.NaN;
+    };
+    const began = await begin(first);
+    await begin(second);
+    const sleeping = sleeper?.query("SELECT pg_sleep(60)").catch(() => undefined);
+    const page = await exporter.scrapeUntil("the sleeper", (each) => oldest(each, "active") !== undefined);
+    // Of the two that are idle the first one began earlier.
+    expect(oldest(page, "idle_in_transaction")).toBeCloseTo(began, 3);
+    expect(oldest(page, "active")).toBeGreaterThan(began);
+    expect(oldest(page, "idle")).toBeUndefined();
+    await database.admin.query(
+      "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'",
+    );
+    await sleeping;
+    await Promise.all([first?.query("ROLLBACK"), second?.query("ROLLBACK")]);
+    const after = await exporter.scrape();
+    expect(after.all("redisops_postgres_oldest_transaction_timestamp_seconds")).toEqual([]);
+  });
+
+  it("says what is hidden from it without pg_monitor, and claims nothing about that", async () => {
+    await database.admin.query("CREATE ROLE modest LOGIN PASSWORD 'modest'");
+    const password = await secretFile(workspace, "modest");
+    const exporter = await exporterOf(database.section({ user: "modest", password, tables: {} }));
+    const holder = await open();
+    await holder.query("BEGIN; LOCK TABLE notifications IN ACCESS EXCLUSIVE MODE");
+    const blocked = await open();
+    const answer = blocked.query("SELECT 1 FROM notifications");
+    // Its own role's sessions hide nothing; that one of them has a transaction open says nothing of the oldest one.
+    await (await open("modest", "modest")).query("BEGIN");
+    const hidden = (page: MetricsPage) => page.value("redisops_postgres_hidden_sessions");
+    const oldest = (page: MetricsPage) => page.all("redisops_postgres_oldest_transaction_timestamp_seconds");
+    const modest = await exporter.scrapeUntil(
+      "the lock to be waited for",
+      (page) => page.value("redisops_postgres_lock_waiters") === 1,
+    );
+    expect(modest.verdict("postgres")).toBe("up");
+    expect(hidden(modest)).toBe(3); // the test's own connection, the holder and the blocked one
+    expect(oldest(modest)).toEqual([]);
+    expect(modest.value("redisops_postgres_connections", { state: "other" })).toBe(3);
+
+    await database.admin.query("GRANT pg_monitor TO modest");
+    const informed = await exporter.scrapeUntil(
+      "a transaction of a second",
+      (page) => oldest(page).length > 0,
+    );
+    expect(hidden(informed)).toBe(0);
+    expect(informed.value("redisops_postgres_connections", { state: "idle_in_transaction" })).toBe(2);
+    await holder.query("ROLLBACK");
+    await answer;
+  });
+
   it("is refused when nothing listens", async () => {
     const port = await workspace.port();
     const exporter = await exporterOf(database.section({ address: `127.0.0.1:${port}` }));
