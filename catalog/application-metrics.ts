@@ -62,6 +62,12 @@ export const applicationMetrics = {
     help: "Deliveries out of pending_deliveries that a connection server did not acknowledge; the message stays there.",
     labels: ["role"],
   },
+  redisops_registry_connections: {
+    type: "gauge",
+    emitter: "application",
+    help: "Users whose live connection this process holds, as it would have them in the registry: registered or kept alive, and neither ended nor superseded by a newer connection.",
+    labels: ["role"],
+  },
   redisops_connection_events_waiting: {
     type: "gauge",
     emitter: "application",

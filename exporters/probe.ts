@@ -6,7 +6,22 @@ import { type Sample, sample } from "../core/samples.ts";
 import { withSpan } from "../core/tracing.ts";
 import type { RoleConnections, RunContext } from "./redis/role-connections.ts";
 
-export type ProbeName = "redis" | "bloom" | "pending_deliveries" | "token_buckets" | "postgres" | "provider";
+export type ProbeName =
+  | "redis"
+  | "nodes"
+  | "sentinels"
+  | "cluster"
+  | "contract"
+  | "registry"
+  | "rate_limit"
+  | "sequence"
+  | "bloom"
+  | "pending_deliveries"
+  | "token_buckets"
+  | "postgres"
+  | "pgbouncer"
+  | "preferences"
+  | "provider";
 
 /** What a probe has at hand while it runs. */
 export interface Scrape extends RunContext {
@@ -29,8 +44,11 @@ export interface Probe {
    * Must be done before `left()`, in milliseconds, is 0; rejects with a RedisopsError.
    */
   run(emit: (sample: Sample) => void, scrape: Scrape): Promise<void>;
-  /** Samples that sum up what was emitted and how the run ended; also asked for when it was cut off. */
-  conclude?(error: RedisopsError | undefined, emitted: readonly Sample[]): readonly Sample[];
+  /**
+   * Samples that sum up what was emitted and how the run ended; also asked for when it was cut off. `scrape` is the one
+   * that the run was given, by which a probe can tell its runs apart.
+   */
+  conclude?(error: RedisopsError | undefined, emitted: readonly Sample[], scrape: Scrape): readonly Sample[];
 }
 
 /** Whole milliseconds that are left of a span that begins now; never less than one. */
@@ -70,6 +88,7 @@ export class ProbeRun {
   readonly #emitted: Sample[] = [];
   readonly #trace = new Trace();
   readonly #connections: Trace;
+  readonly #scrape: Scrape;
   readonly #startedAt = Date.now();
   readonly #started = performance.now();
   readonly #done: Promise<RedisopsError | undefined>;
@@ -79,7 +98,8 @@ export class ProbeRun {
   constructor(probe: Probe, scrape: Omit<Scrape, "trace">, connections: Trace) {
     this.probe = probe;
     this.#connections = connections;
-    this.#done = this.#run({ ...scrape, trace: this.#trace.add });
+    this.#scrape = { ...scrape, trace: this.#trace.add };
+    this.#done = this.#run(this.#scrape);
   }
 
   /** Waits until the probe is done, or so many milliseconds. Answers the reason why it failed, if it did. */
@@ -100,7 +120,7 @@ export class ProbeRun {
       probe: this.probe,
       samples: [
         ...this.#emitted,
-        ...(this.probe.conclude?.(error, this.#emitted) ?? []),
+        ...(this.probe.conclude?.(error, this.#emitted, this.#scrape) ?? []),
         sample("redisops_probe_success", labels, error === undefined ? 1 : 0),
         sample("redisops_probe_duration_seconds", labels, seconds),
       ],

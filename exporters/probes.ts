@@ -1,35 +1,33 @@
 import { redisRoles } from "../catalog/roles.ts";
 import type { Config } from "../core/config/schema.ts";
 import { parseDuration } from "../core/duration.ts";
-import { bloomProbe, KnownSentIds } from "./bloom-probe.ts";
+import { JobMemory, jobProbes } from "./job-probes.ts";
 import { pendingProbe } from "./pending-probe.ts";
-import { postgresProbe } from "./postgres-probe.ts";
+import { pgbouncerProbe } from "./postgres/pgbouncer-probe.ts";
+import { postgresProbe } from "./postgres/postgres-probe.ts";
+import { PreferencesMemory } from "./preferences/preferences-memory.ts";
+import { preferencesProbe } from "./preferences/preferences-probe.ts";
 import type { Probe, ProbeName, ProbeResult } from "./probe.ts";
 import { ProbeGroup } from "./probe-group.ts";
-import { ProviderCounts, providerProbe } from "./provider-probe.ts";
+import { ProviderCounts, providerProbes } from "./provider-probe.ts";
 import { availabilityProbe } from "./redis/availability-probe.ts";
 import type { KnownNodes } from "./redis/role-connections.ts";
+import { serverProbes } from "./redis/server-probes.ts";
 import { tokenBucketProbe } from "./token-bucket-probe.ts";
 
 /** The little that outlives a scrape, and also the configuration that it was made with. */
 export class ProbeMemory {
   readonly providerCounts = new ProviderCounts();
   readonly knownNodes: KnownNodes = new Map();
+  readonly preferences = new PreferencesMemory();
+  readonly jobs = new JobMemory();
 }
 
-function roleProbes({ roles, postgres, providers, exporter }: Config): Probe[] {
+function roleProbes({ roles, providers }: Config): Probe[] {
   const probes: Probe[] = redisRoles.flatMap((role) => {
     const section = roles[role];
-    return section === undefined ? [] : [availabilityProbe(role, section)];
+    return section === undefined ? [] : [availabilityProbe(role, section), ...serverProbes(role, section)];
   });
-  if (roles.dedup !== undefined) {
-    const source = postgres?.tables.sent_notifications;
-    const knownSent =
-      postgres === undefined || source === undefined
-        ? undefined
-        : new KnownSentIds(postgres, source, exporter.canary_ids);
-    probes.push(bloomProbe(roles.dedup, knownSent));
-  }
   if (roles.token_bucket !== undefined) probes.push(tokenBucketProbe(roles.token_bucket, providers));
   return probes;
 }
@@ -39,18 +37,17 @@ function postgresProbes({ roles, postgres, exporter }: Config): Probe[] {
   const pending = postgres.tables.pending_deliveries;
   return [
     postgresProbe(postgres),
+    ...(postgres.pgbouncer === undefined ? [] : [pgbouncerProbe(postgres.pgbouncer)]),
     ...(pending === undefined
       ? []
       : [pendingProbe(postgres, pending, roles.registry, exporter.pending_count_limit)]),
   ];
 }
 
-function providerProbes({ providers }: Config, memory: ProbeMemory): Probe[] {
-  return Object.entries(providers).flatMap(([provider, section]) =>
-    Object.keys(section.accounts).map((account) =>
-      providerProbe(provider, account, section, memory.providerCounts),
-    ),
-  );
+function preferencesProbes({ roles, postgres }: Config, memory: ProbeMemory): Probe[] {
+  const tables = postgres?.tables.preferences;
+  if (roles.preferences === undefined || postgres === undefined || tables === undefined) return [];
+  return [preferencesProbe({ cache: roles.preferences, postgres, tables }, memory.preferences)];
 }
 
 /** The probes of everything that a configuration names. */
@@ -60,7 +57,13 @@ export class Probes {
   readonly groups: ReadonlyMap<string, ProbeGroup>;
 
   constructor(config: Config, memory: ProbeMemory = new ProbeMemory()) {
-    this.all = [...roleProbes(config), ...postgresProbes(config), ...providerProbes(config, memory)];
+    this.all = [
+      ...roleProbes(config),
+      ...jobProbes(config, memory.jobs),
+      ...postgresProbes(config),
+      ...preferencesProbes(config, memory),
+      ...providerProbes(config.providers, memory.providerCounts),
+    ];
     const timeout = parseDuration(config.exporter.probe_timeout);
     const names = new Set(this.all.map(({ group }) => group));
     this.groups = new Map(

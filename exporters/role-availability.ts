@@ -17,3 +17,19 @@ export function availabilitySamples(role: Role, failure: ErrorClass | undefined)
     ),
   ];
 }
+
+/**
+ * For a probe's verdict: when it ended before its canaries were judged, none came out right. Nothing when redisops could
+ * not try.
+ */
+export function withoutCanary<
+  Name extends
+    | "redisops_registry_canary_ratio"
+    | "redisops_rate_limit_canary_ratio"
+    | "redisops_sequence_canary_ratio",
+>(metric: Name, labels: { readonly role: Role }) {
+  return (error: RedisopsError | undefined, emitted: readonly Sample[]): readonly Sample[] =>
+    error === undefined || serverUntried(error) || emitted.some((observed) => observed.metric === metric)
+      ? []
+      : [{ metric, labels, value: 0 }];
+}

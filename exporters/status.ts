@@ -1,4 +1,3 @@
-import type { MetricName } from "../catalog/metrics.ts";
 import type { DegradationMode } from "../catalog/mode.ts";
 import { modes } from "../catalog/modes.ts";
 import { type Role, redisRoles } from "../catalog/roles.ts";
@@ -10,6 +9,12 @@ import type { Sample } from "../core/samples.ts";
 import { evaluateSignal } from "../core/signal/evaluate.ts";
 import { effectiveThresholds } from "../core/signal/thresholds.ts";
 import type { Probe, ProbeResult } from "./probe.ts";
+import { accountFacts, unprobedAccounts } from "./status/account-facts.ts";
+import { jobFacts } from "./status/job-facts.ts";
+import { postgresFacts } from "./status/postgres-facts.ts";
+import { preferencesFacts } from "./status/preferences-facts.ts";
+import type { Read } from "./status/read.ts";
+import { redisFacts } from "./status/redis-facts.ts";
 
 /** A mode that holds now. */
 export interface HeldMode {
@@ -42,8 +47,6 @@ const statusRoles = [...redisRoles, "postgres"] as const satisfies readonly Role
 
 const number = (value: number) => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
 const percent = (ratio: number) => `${(ratio * 100).toFixed(1)} %`;
-
-type Read = (metric: MetricName, labels?: Readonly<Record<string, string>>) => number | undefined;
 
 function reader(samples: readonly Sample[]): Read {
   return (metric, labels = {}) =>
@@ -101,33 +104,9 @@ function observations(role: Role, read: Read, limit: number, now: number): strin
       (ratio) => `false positives about ${(ratio * 100).toFixed(3)} %`,
     );
   }
-  if (role === "postgres") {
-    const states = ["active", "idle", "idle_in_transaction", "other"];
-    const counts = states.map((state) => read("redisops_postgres_connections", { state }) ?? 0);
-    add(
-      read("redisops_postgres_connections_limit"),
-      (limit) => `connections ${counts.reduce((a, b) => a + b, 0)} of ${limit}`,
-    );
-    facts.push(
-      ...states.flatMap((state, index) =>
-        counts[index] ? [`${state.replaceAll("_", " ")} ${counts[index]}`] : [],
-      ),
-    );
-  }
+  if (role === "preferences") facts.push(...preferencesFacts(read));
+  if (role === "postgres") facts.push(...postgresFacts(read, now));
   return facts;
-}
-
-function accountObservations(read: Read, labels: Readonly<Record<string, string>>): string[] {
-  const tokens = read("redisops_token_bucket_tokens", labels);
-  const wait = read("redisops_provider_retry_after_seconds", labels) ?? 0;
-  return [
-    ...(tokens === undefined
-      ? []
-      : [`tokens ${number(tokens)} of ${number(read("redisops_token_bucket_capacity", labels) ?? 0)}`]),
-    ...(read("redisops_provider_throttled_total", labels)
-      ? [`throttled (429), asks to wait ${number(wait)} s`]
-      : []),
-  ];
 }
 
 const remedyOf = ({ remedy }: DegradationMode): Pick<HeldMode, "command" | "instead"> =>
@@ -214,15 +193,25 @@ export function platformStatus(
     const first = own[0];
     return first === undefined
       ? []
-      : [row(role, placeOf(first.probe), undefined, own, observations(role, read, countLimit(own), now))];
+      : [
+          row(role, placeOf(first.probe), undefined, own, [
+            ...observations(role, read, countLimit(own), now),
+            ...jobFacts(role, read, samples),
+            ...redisFacts(role, own),
+          ]),
+        ];
   };
-  const rowsOfAccounts = (role: Role) =>
-    results
-      .filter(({ probe }) => probe.role === role && probe.name === "provider")
-      .map((result) => {
-        const { target } = result.probe;
-        const [provider = "", account = ""] = target.split("/");
-        return row(role, target, target, [result], accountObservations(read, { provider, account }));
-      });
+  const rowOfAccount = (role: Role, target: string, own: readonly ProbeResult[]) => {
+    const [provider = "", account = ""] = target.split("/");
+    return row(role, target, target, own, accountFacts(read, { provider, account }));
+  };
+  const rowsOfAccounts = (role: Role) => {
+    const probed = results.filter(({ probe }) => probe.role === role && probe.name === "provider");
+    const others = role === "token_bucket" ? unprobedAccounts(results) : [];
+    return [
+      ...probed.map((result) => rowOfAccount(role, result.probe.target, [result])),
+      ...others.map((target) => rowOfAccount(role, target, [])),
+    ];
+  };
   return statusRoles.flatMap((role) => [...rowOfRole(role), ...rowsOfAccounts(role)]);
 }

@@ -11,6 +11,13 @@ export { type PreferenceTables, preferencesSchema } from "../core/preferences/sc
 export { type ConnectionEvent, connectionEventsTopic } from "../core/registry/connection-event.ts";
 export type { Connection, RegistryEntry } from "../core/registry/entry.ts";
 export {
+  compareMessageIds,
+  type MessageId,
+  parseMessageId,
+  type SequenceId,
+  type TimestampId,
+} from "../core/sequence/message-id.ts";
+export {
   type CheckOptions,
   DedupClient,
   type DedupConnectionConfig,
@@ -58,11 +65,4 @@ export {
   type RegistryOptions,
   type UnregisterResult,
 } from "./registry/registry-client.ts";
-export {
-  compareMessageIds,
-  type MessageId,
-  parseMessageId,
-  type SequenceId,
-  type TimestampId,
-} from "./sequence/message-id.ts";
 export { SequenceClient, type SequenceOptions } from "./sequence/sequence-client.ts";

@@ -44,6 +44,36 @@ export const dedupMetrics = {
     help: "Share of never-sent ids that the filter would report as sent, estimated from its fill.",
     labels: ["role"],
   },
+  redisops_bloom_measured_false_positive_ratio: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Share of 500 random ids that nobody ever sent which the filter reported as sent in this scrape. Far from redisops_bloom_false_positive_ratio: somebody writes with another layout.",
+    labels: ["role"],
+  },
+  redisops_bloom_created_timestamp_seconds: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "When the filter was created, or replaced by one of another shape; absent where it does not say (RedisBloom, filters that older versions created).",
+    labels: ["role"],
+  },
+  redisops_bloom_replica_readable: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "1 when the replica answered the filter’s own commands, else 0. Replicas that the Sentinels have declared down are left out, and of more than four the others.",
+    labels: ["role", "node"],
+  },
+  redisops_bloom_replica_fill_ratio: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Share of the bits that are set in the replica’s copy of the filter.",
+    labels: ["role", "node"],
+  },
+  redisops_bloom_replica_canary_absent_ratio: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Share of the sampled known-sent ids that the replica’s copy of the filter does not know: what would be sent again if it were promoted.",
+    labels: ["role", "node"],
+  },
   redisops_bloom_target_false_positive_ratio: {
     type: "gauge",
     emitter: "exporter",

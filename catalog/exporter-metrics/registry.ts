@@ -2,6 +2,36 @@ import type { MetricDefinition } from "../metric-definition.ts";
 
 /** What the probes of the registry and of what waits for it report. */
 export const registryMetrics = {
+  redisops_registry_canary_ratio: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Share of the registry’s key space where an entry that was written was read back and had the right time to live, in one step, in this scrape.",
+    labels: ["role"],
+  },
+  redisops_registry_entries: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Entries of the registry: the keys of the shards that answered, times the share of roles.registry.key among 200 random keys. Counted where all keys were drawn; expired entries that the server has not removed yet are in it.",
+    labels: ["role"],
+  },
+  redisops_registry_entries_standard_error: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Standard error of redisops_registry_entries; 0 when they were counted.",
+    labels: ["role"],
+  },
+  redisops_registry_entries_without_ttl: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Entries that never expire: the servers’ own count of keys without a time to live, times the share of entries among those of them that were met at random. Their users look online for good.",
+    labels: ["role"],
+  },
+  redisops_registry_entries_without_ttl_standard_error: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "Standard error of redisops_registry_entries_without_ttl; 0 when they were counted.",
+    labels: ["role"],
+  },
   redisops_pending_deliveries: {
     type: "gauge",
     emitter: "exporter",

@@ -35,6 +35,15 @@ export const bitmapKeys = {
   meta: (key: string) => `${key}:meta`,
 };
 
+/** When a meta hash says that its filter was created, in milliseconds since 1970; undefined where it does not say. */
+function createdFromMeta({ created_ms }: Readonly<Record<string, string | undefined>>): number | undefined {
+  const created = /^\d{1,16}$/.test(created_ms ?? "") ? Number(created_ms) : 0;
+  return created > 0 ? created : undefined;
+}
+
+/** The meta hash's field that says when the filter was created. */
+export const createdField = (createdMs: number) => ({ created_ms: String(Math.trunc(createdMs)) });
+
 /** The layout as it stands in the filter's meta hash. */
 export function layoutToMeta(layout: BitmapLayout) {
   return {
@@ -85,7 +94,10 @@ export class BitmapFilter implements Filter {
 
   /** The layout of the live filter; the configured one where the filter does not say (a new or lost one). */
   async layout(): Promise<BitmapLayout> {
-    const meta = await this.#meta();
+    return this.#layoutOf(await this.#meta());
+  }
+
+  #layoutOf(meta: Readonly<Record<string, string>>): BitmapLayout {
     if (Object.keys(meta).length === 0) return this.#configured;
     const layout = layoutFromMeta(meta);
     if (layout !== undefined) return layout;
@@ -107,10 +119,11 @@ export class BitmapFilter implements Filter {
 
   /** Throws FILTER_WRONG_TYPE where a string is longer than a shard and no meta hash says that it is one. */
   async state(): Promise<FilterState> {
-    const layout = await this.layout();
+    const meta = await this.#meta();
+    const layout = this.#layoutOf(meta);
     const lengths = await this.#lengths(layout);
     const longer = lengths.findIndex((length) => length > bytesPerShard(layout));
-    if (longer >= 0 && Object.keys(await this.#meta()).length === 0) {
+    if (longer >= 0 && Object.keys(meta).length === 0) {
       const bytes = (value = 0) => `${value.toLocaleString("en-US")} bytes`;
       throw new RedisopsError(
         "FILTER_WRONG_TYPE",
@@ -129,6 +142,7 @@ export class BitmapFilter implements Filter {
       fillStandardError: standardError,
       estimatedIds: Math.round(estimatedItems(fillRatio, layout)),
       falsePositiveRatio: estimatedFalsePositiveRatio(fillRatio, layout.hashes),
+      createdMs: createdFromMeta(meta),
     };
   }
 

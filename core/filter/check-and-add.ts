@@ -6,7 +6,7 @@ import { type BitmapLayout, positions } from "./bitmap-layout.ts";
 
 /*
  * ARGV: hashes, shards, bits_per_shard of the positions; whether a filter that is not there may be created with them
- * ('1'), and its meta hash's capacity and error_rate; then the bits. Answers 1 when all were set, 0 when not, or the
+ * ('1'), and its meta hash's capacity, error_rate and created_ms; then the bits. Answers 1 when all were set, 0 when not, or the
  * live layout (an empty list: there is none) when it is not the one of the positions.
  *
  * A string that is too short is lengthened to the whole shard at once: growing bit by bit would copy up to 64 MiB again
@@ -29,10 +29,10 @@ end
 if bytes < bits_per_shard / 8 then redis.call('SETBIT', KEYS[2], bits_per_shard - 1, 0) end
 if not live[1] then
   redis.call('HSET', KEYS[1], 'version', '1', 'capacity', ARGV[5], 'error_rate', ARGV[6],
-    'hashes', ARGV[1], 'shards', ARGV[2], 'bits_per_shard', ARGV[3])
+    'hashes', ARGV[1], 'shards', ARGV[2], 'bits_per_shard', ARGV[3], 'created_ms', ARGV[7])
 end
 local command = {'BITFIELD', KEYS[2]}
-for i = 7, #ARGV do
+for i = 8, #ARGV do
   local at = #command
   command[at + 1], command[at + 2], command[at + 3], command[at + 4] = 'SET', 'u1', ARGV[i], 1
 end
@@ -54,7 +54,7 @@ async function tryBitmap(
   const reply = await bitmapScript.run(
     client,
     [bitmapKeys.meta(key), bitmapKeys.shard(key, shard)],
-    [hashes, shards, bits_per_shard, mayCreate ? 1 : 0, capacity, error_rate, ...bits],
+    [hashes, shards, bits_per_shard, mayCreate ? 1 : 0, capacity, error_rate, Date.now(), ...bits],
   );
   return Array.isArray(reply) ? reply : reply === 1;
 }

@@ -13,6 +13,9 @@ export function filterStateSamples(state: FilterState): Sample[] {
     sample("redisops_bloom_estimated_ids", labels, state.estimatedIds),
     sample("redisops_bloom_false_positive_ratio", labels, state.falsePositiveRatio),
     sample("redisops_bloom_target_false_positive_ratio", labels, state.targetFalsePositiveRatio),
+    ...(state.createdMs === undefined
+      ? []
+      : [sample("redisops_bloom_created_timestamp_seconds", labels, state.createdMs / 1000)]),
   ];
 }
 
@@ -25,4 +28,11 @@ export function canarySamples(present: readonly boolean[]): Sample[] {
       ? []
       : [sample("redisops_bloom_canary_absent_ratio", labels, absent / present.length)]),
   ];
+}
+
+/** The contract's metric of looking up ids that were never sent; none without ids. */
+export function measuredSamples(present: readonly boolean[]): Sample[] {
+  if (present.length === 0) return [];
+  const found = present.filter((known) => known).length;
+  return [sample("redisops_bloom_measured_false_positive_ratio", labels, found / present.length)];
 }

@@ -15,6 +15,8 @@ export interface FilterState {
   readonly estimatedIds: number;
   /** Estimated share of never-added ids that it would report as present, 0..1. */
   readonly falsePositiveRatio: number;
+  /** When it was created or replaced, in milliseconds since 1970; undefined where the filter does not say. */
+  readonly createdMs: number | undefined;
 }
 
 /**

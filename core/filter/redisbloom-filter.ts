@@ -33,6 +33,7 @@ export class RedisBloomFilter implements Filter {
         fillStandardError: 0,
         estimatedIds: 0,
         falsePositiveRatio: 0,
+        createdMs: undefined,
       };
     }
     const dump = await this.#call(() => this.#client.callBuffer("BF.SCANDUMP", this.#key, 0));
@@ -55,6 +56,7 @@ export class RedisBloomFilter implements Filter {
       fillStandardError: 0,
       estimatedIds: sum((link) => link.size),
       falsePositiveRatio: expectedFalsePositiveRatio(links),
+      createdMs: undefined,
     };
   }
 

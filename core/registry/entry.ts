@@ -1,4 +1,4 @@
-import { keysOf } from "../redis/key-pattern.ts";
+import { keyMatcher, keysOf } from "../redis/key-pattern.ts";
 
 /** A user's connection, as the process that holds it knows it. */
 export interface Connection {
@@ -31,6 +31,10 @@ const idLayout = /^\S{1,200}$/;
 
 /** Makes the keys of users' entries from the role's key pattern. */
 export const registryKeys = (pattern: string): ((userId: string) => string) => keysOf(pattern, "{user_id}");
+
+/** Whether a key is an entry's by the role's key pattern. */
+export const registryKeyMatcher = (pattern: string): ((key: string) => boolean) =>
+  keyMatcher(pattern, "{user_id}");
 
 /** The entry as it is stored. */
 export function formatEntry(entry: RegistryEntry): string {

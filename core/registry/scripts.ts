@@ -57,3 +57,11 @@ export const markDirectScript = new RedisScript(`${entryFunction}${readEntry}
 if not version or current ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], entry(version, connection, server, 'direct'), 'KEEPTTL')
 return 1`);
+
+/**
+ * Writes a text, reads it back and says when it expires. Arguments: the text, its time to live in milliseconds. Answers the
+ * text that was read and the milliseconds that are left of it.
+ */
+export const canaryScript = new RedisScript(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}`);

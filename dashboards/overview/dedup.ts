@@ -1,4 +1,4 @@
-import { BytesIEC, NoUnit, PercentUnit, Short } from "@grafana/grafana-foundation-sdk/units";
+import { BytesIEC, NoUnit, PercentUnit, Seconds, Short } from "@grafana/grafana-foundation-sdk/units";
 import { BloomCold } from "../../catalog/modes/BloomCold.ts";
 import { BloomSaturated } from "../../catalog/modes/BloomSaturated.ts";
 import { roleTitles } from "../../catalog/roles.ts";
@@ -6,7 +6,7 @@ import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts
 import { colors } from "../colors.ts";
 import { drawSignal, percent } from "../drawn-signal.ts";
 import type { DataPanel, RowSpec } from "../panel.ts";
-import { maxBy } from "../series.ts";
+import { maxBy, series } from "../series.ts";
 
 const notRead = "No data: the filter’s server did not answer, or roles.dedup is not configured.";
 
@@ -62,7 +62,7 @@ function judgedPanels(thresholds: ThresholdOverrides): DataPanel[] {
       id: "bloom-false-positives",
       kind: "timeseries",
       title: "False positives, as a multiple of the target",
-      meaning: `How many times more new notifications are taken for duplicates, and dropped, than the filter was sized for. The alert fires above ${saturated.limit} times. The right axis has the share that is dropped.`,
+      meaning: `How many times more new notifications are taken for duplicates, and dropped, than the filter was sized for. The alert fires above ${saturated.limit} times. The right axis has the share that is dropped, estimated from the bits set and measured with 500 ids that were never sent; the two apart mean that somebody writes with another layout.`,
       normal: "below 1.",
       width: 12,
       height: 8,
@@ -75,6 +75,11 @@ function judgedPanels(thresholds: ThresholdOverrides): DataPanel[] {
         {
           expression: maxBy(["role"], "redisops_bloom_false_positive_ratio"),
           legend: "share dropped",
+          drawn: { rightAxisUnit: PercentUnit },
+        },
+        {
+          expression: maxBy(["role"], "redisops_bloom_measured_false_positive_ratio"),
+          legend: "measured",
           drawn: { rightAxisUnit: PercentUnit },
         },
       ],
@@ -139,11 +144,78 @@ const shapePanels: readonly DataPanel[] = [
   },
 ];
 
+const byNode = ["role", "node"] as const;
+const noReplica =
+  "No data: the filter has no replica, or none that the Sentinels see up, or roles.dedup is not configured.";
+
+const replicaPanels: readonly DataPanel[] = [
+  {
+    id: "bloom-replica-canaries",
+    kind: "timeseries",
+    title: "Known-sent ids that the replicas do not know",
+    meaning:
+      "The same ids looked up in each replica’s copy: what would be sent again if that replica were promoted now. A replica at 100 % is cold: do not fail over to it; let it synchronise first.",
+    normal: "0, like the primary; a short peak while a replica synchronises.",
+    width: 12,
+    height: 8,
+    unit: PercentUnit,
+    min: 0,
+    max: 1,
+    queries: [
+      { expression: maxBy(byNode, "redisops_bloom_replica_canary_absent_ratio"), legend: "{{node}} absent" },
+      {
+        expression: `1 - min by (role, node) (${series("redisops_bloom_replica_readable")})`,
+        legend: "{{node}} does not answer",
+        drawn: "reference",
+      },
+    ],
+    empty: noReplica,
+  },
+  {
+    id: "bloom-replica-fill",
+    kind: "timeseries",
+    title: "Bits set, by replica",
+    meaning:
+      "Share of the bits that are set in each replica’s copy beside the primary’s (dashed). A copy below it has not received all that the primary knows.",
+    normal: "on the dashed line.",
+    width: 6,
+    height: 8,
+    unit: PercentUnit,
+    min: 0,
+    max: 1,
+    queries: [
+      { expression: maxBy(byNode, "redisops_bloom_replica_fill_ratio"), legend: "{{node}}" },
+      { expression: maxBy(["role"], "redisops_bloom_fill_ratio"), legend: "primary", drawn: "reference" },
+    ],
+    empty: noReplica,
+  },
+  {
+    id: "bloom-age",
+    kind: "timeseries",
+    title: "Age of the filter",
+    meaning:
+      "Time since the filter was created, or replaced by one of another shape. A line that starts again at 0 without anybody’s doing is a filter that was lost: it knows only what was sent since.",
+    normal: "climbs; starts again when the filter is replaced on purpose.",
+    width: 6,
+    height: 8,
+    unit: Seconds,
+    min: 0,
+    queries: [
+      {
+        expression: `time() - ${maxBy(["role"], "redisops_bloom_created_timestamp_seconds")}`,
+        legend: "age",
+      },
+    ],
+    empty:
+      "No data: RedisBloom does not say when it was created, nor does a filter that an older version created; or the filter did not answer.",
+  },
+];
+
 /** Whether the filter knows what was sent, takes new for old, and has the right size. */
 export function dedupRow(thresholds: ThresholdOverrides): RowSpec {
   return {
     id: "dedup",
     title: roleTitles.dedup,
-    panels: [readable, ...judgedPanels(thresholds), ...shapePanels],
+    panels: [readable, ...judgedPanels(thresholds), ...replicaPanels, ...shapePanels],
   };
 }

@@ -2,6 +2,9 @@ import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
 import { hashTagOf } from "./slots.ts";
 import type { Shard } from "./topology.ts";
 
+/** How all keys of redisops’ own begin. */
+export const canaryPrefix = "redisops:";
+
 /**
  * Keys of redisops’ own on a shard, `redisops:<purpose>`, the preferred one first. In a cluster a hash tag puts each into a
  * slot of the shard; there are several, because a slot may be on its way to another shard.
@@ -11,7 +14,7 @@ export function canaryKeys(
   topology: RedisConnectionConfig["topology"],
   { slots }: Pick<Shard, "slots">,
 ): readonly [string, ...string[]] {
-  const name = `redisops:${purpose}`;
+  const name = `${canaryPrefix}${purpose}`;
   if (topology !== "cluster") return [name];
   const first = slots[0]?.first ?? 0;
   const last = slots.at(-1)?.last ?? first;

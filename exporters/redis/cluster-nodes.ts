@@ -13,6 +13,10 @@ export interface ClusterView {
   readonly topology: Topology;
   /** The highest epoch in it: of two views, the one with the higher one is younger. */
   readonly epoch: number;
+  /** The same for views that agree on the nodes and on who serves which slots. */
+  readonly digest: string;
+  /** Who serves which slots: the same for views that agree on that. */
+  readonly slotMap: string;
   /** The address by which the others know the node that was asked. */
   readonly self: string | undefined;
 }
@@ -74,10 +78,16 @@ export function parseClusterNodes(answer: string, asked: string): ClusterView {
     const shard = shardOfId.get(kind === "primary" ? id : primaryId);
     return { address, kind, shard, declaredDown };
   });
+  const slotMap = shards
+    .map(({ primary, slots }) => `${primary} ${slots.map(({ first, last }) => `${first}-${last}`).join(",")}`)
+    .join("\n");
+  const members = seen.map(({ id, primaryId }) => `${id} ${primaryId}`).sort();
   const covered = serving.reduce((sum, { slots }) => sum + slotsIn(slots), 0);
   return {
     topology: { kind: "cluster", shards, nodes, uncoveredRatio: 1 - covered / slotCount },
     epoch: Math.max(0, ...seen.map(({ configEpoch }) => configEpoch)),
+    digest: [slotMap, ...members].join("\n"),
+    slotMap,
     self: seen.find(({ myself }) => myself)?.address,
   };
 }

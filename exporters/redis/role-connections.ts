@@ -3,6 +3,7 @@ import type { RedisRole } from "../../catalog/roles.ts";
 import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import {
+  commandError,
   connectNode,
   connectSentinel,
   describeTarget,
@@ -11,13 +12,24 @@ import {
 } from "../../core/redis/connect.ts";
 import { redisError, redisErrorClass } from "../../core/redis/redis-error.ts";
 import { type ClusterView, parseClusterNodes } from "./cluster-nodes.ts";
+import { settingsToRead } from "./contract-terms.ts";
+import { type NodeFacts, type NodeQuestions, readNode } from "./node-facts.ts";
 import { readSentinel, type SentinelView } from "./sentinel-view.ts";
 import { shardOfKey } from "./slots.ts";
-import { singleShard, type Topology } from "./topology.ts";
+import { singleShard, type Topology, type TopologyNode } from "./topology.ts";
 import { youngest } from "./youngest.ts";
 
-/** Addresses of clusters' nodes as they were last seen: one that answers is enough to find the others. */
-export type KnownNodes = Map<RedisRole, readonly string[]>;
+/**
+ * Servers as they were last seen, by role and where it is configured to be: of a cluster one that answers is enough to
+ * find the others, and where nobody can tell the topology they are looked at all the same.
+ */
+export type KnownNodes = Map<string, readonly TopologyNode[]>;
+
+/**
+ * A cluster's nodes that are asked for their view of it. Each view names every node, so that asking all of them would cost
+ * the square of their number.
+ */
+export const mostViews = 24;
 
 /** What a role's connections need of the run that they are opened in. */
 export interface RunContext {
@@ -35,8 +47,11 @@ export class RoleConnections {
   readonly config: RedisConnectionConfig;
   readonly #context: RunContext;
   readonly #known: KnownNodes;
+  readonly #questions: NodeQuestions;
   readonly #nodes = new Map<string, Promise<NodeConnection>>();
   readonly #sentinels = new Map<string, Promise<SentinelView>>();
+  readonly #views = new Map<string, Promise<ClusterView>>();
+  readonly #facts = new Map<string, Promise<NodeFacts>>();
   #topology: Promise<Topology> | undefined;
   #closed = false;
 
@@ -45,12 +60,36 @@ export class RoleConnections {
     this.config = config;
     this.#context = context;
     this.#known = known;
+    this.#questions = { clusterInfo: config.topology === "cluster", settings: settingsToRead(role, config) };
   }
 
   /** Which servers the role consists of now. Rejects with a RedisopsError when nobody can tell. */
   topology(): Promise<Topology> {
     this.#topology ??= this.#discover();
     return this.#topology;
+  }
+
+  /** The role's servers as they were last seen, in this run or an earlier one; those that are configured, if never. */
+  knownNodes(): readonly TopologyNode[] {
+    const { config } = this;
+    const known = this.#known.get(describeTarget(this.role, config));
+    if (known !== undefined || config.topology !== "cluster") return known ?? [];
+    return config.nodes.map((address) => ({
+      address,
+      kind: "primary",
+      shard: undefined,
+      declaredDown: false,
+    }));
+  }
+
+  /** What one of the role's data servers says of itself, asked once a run. Rejects with a RedisopsError. */
+  facts(address: string): Promise<NodeFacts> {
+    return this.#once(this.#facts, address, async () => readNode(await this.node(address), this.#questions));
+  }
+
+  /** How one of the nodes of a cluster sees all of them. Rejects with a RedisopsError. */
+  clusterView(address: string): Promise<ClusterView> {
+    return this.#once(this.#views, address, () => this.#clusterView(address));
   }
 
   /** A connection to one of the role's data servers. Rejects with a RedisopsError. */
@@ -72,7 +111,7 @@ export class RoleConnections {
       try {
         return await readSentinel(connection, config.primary);
       } catch (error) {
-        throw this.#sentinelError(error, target);
+        throw this.#sentinelError(error, connection);
       } finally {
         connection.close();
       }
@@ -111,20 +150,24 @@ export class RoleConnections {
           );
         case "sentinel": {
           const views = config.sentinels.map((address) => this.sentinel(config, address));
-          return (await youngest(views)).topology;
+          return this.#remembered((await youngest(views)).topology);
         }
         case "cluster": {
-          const seeds = new Set([...config.nodes, ...(this.#known.get(this.role) ?? [])]);
-          const { topology } = await youngest([...seeds].map((address) => this.#clusterView(address)));
+          const known = this.knownNodes().map(({ address }) => address);
+          const seeds = [...new Set([...config.nodes, ...known])].slice(0, mostViews);
+          const { topology } = await youngest(seeds.map((address) => this.clusterView(address)));
           if (topology.shards.length === 0) throw this.#unserved("serves no slot at all");
-          const addresses = topology.nodes.map(({ address }) => address);
-          this.#known.set(this.role, addresses);
-          return topology;
+          return this.#remembered(topology);
         }
       }
     } catch (error) {
       throw this.#unanswered(error);
     }
+  }
+
+  #remembered(topology: Topology): Topology {
+    this.#known.set(describeTarget(this.role, this.config), topology.nodes);
+    return topology;
   }
 
   async #clusterView(address: string): Promise<ClusterView> {
@@ -135,9 +178,12 @@ export class RoleConnections {
       if (view.self !== undefined && !this.#nodes.has(view.self)) {
         this.#nodes.set(view.self, Promise.resolve(connection));
       }
+      if (view.self !== undefined && !this.#views.has(view.self)) {
+        this.#views.set(view.self, Promise.resolve(view));
+      }
       return view;
     } catch (error) {
-      throw redisError(error, connection.target);
+      throw commandError(error, connection);
     }
   }
 
@@ -182,8 +228,9 @@ export class RoleConnections {
     return new RedisopsError("REDIS_CLUSTER_DOWN", `${target} ${what}`, { target });
   }
 
-  #sentinelError(error: unknown, target: string): RedisopsError {
-    if (!(error instanceof Error && /No such master/i.test(error.message))) return redisError(error, target);
+  #sentinelError(error: unknown, connection: NodeConnection): RedisopsError {
+    const unknown = error instanceof Error && /No such master/i.test(error.message);
+    if (!unknown) return commandError(error, connection);
     const whole = describeTarget(this.role, this.config);
     return new RedisopsError("REDIS_ERROR", `${whole}: the Sentinels know no primary of that name`, {
       target: whole,

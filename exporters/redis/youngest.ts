@@ -1,14 +1,31 @@
 /** Milliseconds that the others are given after the first answer: a node that is cut off may be the first one. */
 const grace = 50;
 
+/** An opinion on the topology. */
+interface View {
+  /** Of two views, the one with the higher epoch is younger. */
+  readonly epoch: number;
+  /** The same for views that say the same. */
+  readonly digest: string;
+}
+
 /**
- * Of the answers that arrive within some milliseconds after the first one, the one with the highest epoch. Rejects with
- * all the reasons (AggregateError) when every one of them fails.
+ * Of the views, those with the highest epoch; of these the one that most of them share, because a node that was forgotten by
+ * the others has the same epoch as they have.
  */
-export async function youngest<View extends { readonly epoch: number }>(
-  answers: readonly Promise<View>[],
-): Promise<View> {
-  const arrived: View[] = [];
+function prevailing<Opinion extends View>(views: readonly Opinion[], first: Opinion): Opinion {
+  const epoch = Math.max(...views.map((view) => view.epoch));
+  const young = views.filter((view) => view.epoch === epoch);
+  const shared = (view: Opinion) => young.filter(({ digest }) => digest === view.digest).length;
+  return young.reduce((best, view) => (shared(view) > shared(best) ? view : best), young[0] ?? first);
+}
+
+/**
+ * Of the answers that arrive within some milliseconds after the first one, the one with the highest epoch that most of
+ * them share. Rejects with all the reasons (AggregateError) when every one of them fails.
+ */
+export async function youngest<Opinion extends View>(answers: readonly Promise<Opinion>[]): Promise<Opinion> {
+  const arrived: Opinion[] = [];
   const collected = answers.map(async (answer) => {
     const view = await answer;
     arrived.push(view);
@@ -22,5 +39,5 @@ export async function youngest<View extends { readonly epoch: number }>(
   });
   await Promise.race([settled, patience]);
   clearTimeout(timer);
-  return arrived.reduce((best, view) => (view.epoch > best.epoch ? view : best), first);
+  return prevailing(arrived, first);
 }

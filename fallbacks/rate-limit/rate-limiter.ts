@@ -1,7 +1,6 @@
 import { register } from "prom-client";
 import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
-import { keysOf } from "../../core/redis/key-pattern.ts";
-import { RedisScript } from "../../core/redis/script.ts";
+import { countScript, defaultRateLimitKey, rateLimitKeys } from "../../core/rate-limit/count-script.ts";
 import { GuardedStore, type GuardOptions } from "../guard/guarded-store.ts";
 import { failed, StoreFailure } from "../guard/store-failure.ts";
 import { Decisions } from "../signals/decisions.ts";
@@ -28,18 +27,6 @@ const failOpen: RateDecision = Object.freeze({ allowed: true, degraded: true });
 /** Shared by all decisions that need not wait: those behind an open breaker are the hot path. */
 const failOpenNow: Promise<RateDecision> = Promise.resolve(failOpen);
 
-/*
- * A plain counter, as INCR and EXPIRE of any language leave it. Both happen in one script, so that no crash comes between
- * them; and a counter that somebody else left without a time to live, which would lock its user out for good, gets one
- * when it would begin to.
- */
-export const countScript = new RedisScript(`
-local count = redis.call('INCR', KEYS[1])
-if count == 1 or (count > tonumber(ARGV[1]) and redis.call('PTTL', KEYS[1]) == -1) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-end
-return count`);
-
 /**
  * Limits how many messages a user sends. The count lives in Redis, shared by all processes. Without an answer from it
  * the message is allowed: for a short time unlimited sending is the smaller harm than no sending.
@@ -58,7 +45,7 @@ export class RateLimiter {
     options: RateLimiterOptions = {},
   ) {
     const metrics = options.metrics ?? register;
-    this.#keyOf = keysOf(connection.key ?? "rate:{user_id}", "{user_id}");
+    this.#keyOf = rateLimitKeys(connection.key ?? defaultRateLimitKey);
     this.#limit = options.limit ?? 10;
     this.#windowMs = options.windowMs ?? 1_000;
     this.#decisions = new Decisions("rate_limit", ["fail_open"], metrics);

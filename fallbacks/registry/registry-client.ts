@@ -1,4 +1,5 @@
 import { setImmediate as nextLoop } from "node:timers/promises";
+import { register as defaultRegistry } from "prom-client";
 import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
 import type { RedisScript } from "../../core/redis/script.ts";
 import {
@@ -20,7 +21,9 @@ import {
 import { GuardedStore, type GuardOptions } from "../guard/guarded-store.ts";
 import { failed, type StoreFailure } from "../guard/store-failure.ts";
 import { Decisions } from "../signals/decisions.ts";
+import { Signals } from "../signals/signals.ts";
 import type { ConnectionEvents } from "./connection-events.ts";
+import { LiveConnections } from "./live-connections.ts";
 
 /** How a registry's client works. */
 export interface RegistryOptions extends GuardOptions {
@@ -60,6 +63,8 @@ export class RegistryClient {
   readonly #ttl: number;
   readonly #events: ConnectionEvents | undefined;
   readonly #decisions: Decisions<"offline">;
+  readonly #live: LiveConnections;
+  readonly #forget: () => void;
 
   constructor(
     connection: RedisConnectionConfig & { readonly key?: string | undefined },
@@ -70,6 +75,13 @@ export class RegistryClient {
     this.#ttl = options.ttlMs ?? 60_000;
     this.#events = options.events;
     this.#decisions = new Decisions("registry", ["offline"], options.metrics);
+    const live = new LiveConnections(this.#ttl);
+    this.#live = live;
+    this.#forget = Signals.of(options.metrics ?? defaultRegistry).gauge(
+      "redisops_registry_connections",
+      { role: "registry" },
+      () => live.count,
+    );
   }
 
   /** Waits for the first connection, for at most so many milliseconds. Answers false when the registry is away. */
@@ -79,6 +91,7 @@ export class RegistryClient {
 
   /** Gives the connection up. The place of the events is the caller's to close. */
   close(): void {
+    this.#forget();
     this.#store.close();
   }
 
@@ -88,15 +101,18 @@ export class RegistryClient {
    */
   async register(connection: Connection): Promise<RegisterResult> {
     checkConnection(connection);
+    this.#live.alive(connection);
     const answer = await this.#write(registerScript, "register", connection, ...this.#entryArgs(connection));
     const result = failed(answer) ? "unavailable" : answer === 1 ? "registered" : "superseded";
-    if (result !== "superseded") this.#publish("connected", connection, connection.connectedAtMs);
+    if (result === "superseded") this.#live.gone(connection);
+    else this.#publish("connected", connection, connection.connectedAtMs);
     return result;
   }
 
   /** Keeps a connection's entry alive, and enters it again where the registry has lost it. */
   async heartbeat(connection: Connection): Promise<HeartbeatResult> {
     checkConnection(connection);
+    this.#live.alive(connection);
     const answer = await this.#write(
       heartbeatScript,
       "heartbeat",
@@ -104,7 +120,10 @@ export class RegistryClient {
       ...this.#entryArgs(connection),
     );
     if (failed(answer)) return "unavailable";
-    return answer === 1 ? "extended" : answer === 2 ? "restored" : "superseded";
+    if (answer === 1) return "extended";
+    if (answer === 2) return "restored";
+    this.#live.gone(connection);
+    return "superseded";
   }
 
   /** Heartbeats of all of a server's connections, so many at a time (256 when left out). */
@@ -132,6 +151,7 @@ export class RegistryClient {
   /** Removes the entry of a connection that ended, and no other connection's. */
   async unregister(connection: Connection): Promise<UnregisterResult> {
     checkConnection(connection);
+    this.#live.gone(connection);
     const { connectedAtMs, connectionId } = connection;
     const answer = await this.#write(unregisterScript, "unregister", connection, connectedAtMs, connectionId);
     const result = failed(answer) ? "unavailable" : answer === 1 ? "unregistered" : "not_registered";

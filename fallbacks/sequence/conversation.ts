@@ -1,4 +1,4 @@
-import { type MessageId, randomSuffix, sequenceId, timestampId } from "./message-id.ts";
+import { type MessageId, randomSuffix, sequenceId, timestampId } from "../../core/sequence/message-id.ts";
 
 /**
  * What this process knows of a conversation: the highest it has seen, so that the ids that it hands out rise one after

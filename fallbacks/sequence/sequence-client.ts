@@ -1,15 +1,16 @@
 import { LRUCache } from "lru-cache";
 import { register } from "prom-client";
 import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
-import { keysOf } from "../../core/redis/key-pattern.ts";
+
 import { RedisScript } from "../../core/redis/script.ts";
+import { defaultSequenceKey, sequenceKeys } from "../../core/sequence/counter.ts";
+import type { MessageId } from "../../core/sequence/message-id.ts";
 import { GuardedStore, type GuardOptions } from "../guard/guarded-store.ts";
 import type { RedisClient } from "../guard/redis-client.ts";
 import { StoreFailure } from "../guard/store-failure.ts";
 import { Decisions } from "../signals/decisions.ts";
 import { type CounterSeries, Signals } from "../signals/signals.ts";
 import { Conversation } from "./conversation.ts";
-import type { MessageId } from "./message-id.ts";
 
 /** How much a process remembers, besides how the store is guarded. */
 export interface SequenceOptions extends GuardOptions {
@@ -63,7 +64,7 @@ export class SequenceClient {
     options: SequenceOptions = {},
   ) {
     const metrics = options.metrics ?? register;
-    this.#keyOf = keysOf(connection.key ?? "seq:{conversation_id}", "{conversation_id}");
+    this.#keyOf = sequenceKeys(connection.key ?? defaultSequenceKey);
     this.#conversations = new LRUCache({ max: options.maxConversations ?? 100_000 });
     this.#decisions = new Decisions("sequence", ["timestamp_id"], metrics);
     this.#regressions = Signals.of(metrics).counter("redisops_sequence_regressions_total", {

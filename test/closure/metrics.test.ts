@@ -1,49 +1,62 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { stringify } from "yaml";
 import { type MetricName, metrics } from "../../catalog/metrics.ts";
 import { modes } from "../../catalog/modes.ts";
 import { buildDashboards } from "../../dashboards/build.ts";
 import { answersOk } from "../../lab/servers/http-ready.ts";
 import { waitUntil } from "../../lab/wait.ts";
-import { type SmallPlatform, startSmallPlatform } from "../cli/small-platform.ts";
+import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
+import { RedisopsChild } from "../fixtures/redisops-child.ts";
+import { lateMetrics, startPlatform } from "../integration/exporter-platform.ts";
 import { changed, without } from "./doctored.ts";
 import { contractGaps, type Exported, seriesIn, unexportedSignals, unusedMetrics } from "./metrics.ts";
 
 const contract = Object.keys(metrics) as MetricName[];
 const exported = contract.filter((name) => metrics[name].emitter !== "application");
 
-let platform: SmallPlatform;
+let workspace: Workspace;
 let page: Exported[];
 
 /** What the exporter of the command line serves of a platform that has everything. */
 async function servedPage(): Promise<Exported[]> {
-  const listen = `127.0.0.1:${await platform.workspace.port()}`;
-  const exporter = platform.start([
-    "exporter",
-    "--config",
-    await platform.configure({ exporter: { listen } }),
-  ]);
-  await waitUntil(() => answersOk(`http://${listen}/-/ready`), {
-    what: "the exporter",
-    deadlineMs: patience,
-  });
-  const text = await (await fetch(`http://${listen}/metrics`)).text();
-  exporter.kill("SIGTERM");
-  return [...text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)].map(([, name = "", labels = ""]) => ({
-    name,
-    labels: Object.fromEntries(
-      [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = "", value = ""]) => [label, value]),
-    ),
-  }));
+  const { config } = await startPlatform(workspace);
+  const listen = `127.0.0.1:${await workspace.port()}`;
+  const file = join(await workspace.folder("redisops"), "redisops.yaml");
+  await writeFile(file, stringify({ platform: "whole", ...config, exporter: { listen } }));
+  const exporter = new RedisopsChild(["exporter", "--config", file], process.env);
+  try {
+    await waitUntil(() => answersOk(`http://${listen}/-/ready`), {
+      what: "the exporter",
+      deadlineMs: patience,
+    });
+    const text = await waitUntil(
+      async () => {
+        const answer = await (await fetch(`http://${listen}/metrics`)).text();
+        return lateMetrics.every((name) => answer.includes(`\n${name}{`)) ? answer : undefined;
+      },
+      { what: "what takes its time", deadlineMs: patience },
+    );
+    return [...text.matchAll(/^(\w+)(?:\{(.*)\})? \S+$/gm)].map(([, name = "", labels = ""]) => ({
+      name,
+      labels: Object.fromEntries(
+        [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, label = "", value = ""]) => [label, value]),
+      ),
+    }));
+  } finally {
+    exporter.kill("SIGTERM");
+  }
 }
 
 beforeAll(async () => {
-  platform = await startSmallPlatform();
+  workspace = await createWorkspace("closure");
   page = await servedPage();
 }, patience);
 
 afterAll(async () => {
-  await platform?.close();
+  await workspace?.close();
 });
 
 test("the real exporter serves every series that a signal looks at", () => {

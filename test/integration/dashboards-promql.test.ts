@@ -8,6 +8,7 @@ import { stringify } from "yaml";
 import { metrics } from "../../catalog/metrics.ts";
 import { DedupSkipped } from "../../catalog/modes/DedupSkipped.ts";
 import { Watchdog } from "../../catalog/modes/Watchdog.ts";
+import { recordedSeries } from "../../catalog/recorded-series.ts";
 import { roles } from "../../catalog/roles.ts";
 import { modeStatePromql } from "../../dashboards/overview/modes.ts";
 import { findProgram } from "../../lab/binaries.ts";
@@ -59,7 +60,7 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
     await expect(promtool("check", { groups: [{ name: "panels", rules }] })).rejects.toThrow("parse error");
   });
 
-  it("draws something from each query when the whole contract is exposed", async () => {
+  it("draws something from each query when the whole contract is exposed and recorded", async () => {
     const labels = (names: readonly string[], role: string) =>
       ["job", "instance", ...names]
         .map((name) => `${name}="${name === "job" ? "redisops" : name === "role" ? role : name}"`)
@@ -80,12 +81,16 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
       );
       return series.map((each) => ({ series: each, values: "0+1x10" }));
     });
+    const recorded = Object.entries(recordedSeries).map(([name, { labels: names }]) => {
+      const values = names.map((label) => `${label}="${label === "code" ? "429" : label}"`);
+      return { series: `${name}{${values.join(",")}}`, values: "1x10" };
+    });
     await promtool("test", {
       evaluation_interval: "1m",
       tests: [
         {
           interval: "15s",
-          input_series: [...contract, { series: `up{${labels([], "")}}`, values: "1x10" }],
+          input_series: [...contract, ...recorded, { series: `up{${labels([], "")}}`, values: "1x10" }],
           promql_expr_test: panelExpressions.map((expr) => ({
             expr: `sgn(count(${filledIn(expr)}))`,
             eval_time: "2m",

@@ -1,5 +1,8 @@
-import { BitmapFilter } from "../../core/filter/bitmap-filter.ts";
+import { BitmapFilter, bitmapKeys, createdField, layoutToMeta } from "../../core/filter/bitmap-filter.ts";
 import { bitmapLayout } from "../../core/filter/bitmap-layout.ts";
+import { preferencesSchema } from "../../core/preferences/schema.ts";
+import { startPgBouncer } from "../../lab/servers/pgbouncer.ts";
+import { httpAccountPath } from "../../lab/servers/provider-http.ts";
 import { type ProviderStandIn, startProviderStandIn } from "../../lab/servers/provider-stand-in.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
@@ -42,16 +45,26 @@ async function untilAlone(port: number): Promise<void> {
   );
 }
 
+/** What an exporter does not report at its first scrape: a second run measures, and a transaction grows a second old. */
+export const lateMetrics = [
+  "redisops_preference_read_capacity",
+  "redisops_postgres_oldest_transaction_timestamp_seconds",
+] as const;
+
 /** Starts the platform; one Redis server has several roles. */
 export async function startPlatform(workspace: Workspace): Promise<Platform> {
   const [database, redis, cluster, provider] = await Promise.all([
     startDatabase(workspace),
-    startRedis(workspace, { name: "redis" }),
+    startRedis(workspace, { name: "redis", config: ["appendonly yes", "maxmemory 1gb"] }),
     startRedisCluster(workspace, { name: "cluster", shards: 3, replicasPerShard: 1 }),
     startProviderStandIn(workspace, {
       accounts: [
         { provider: "twilio", sid, authToken: "token", perSecond: 10_000 },
         { provider: "sendgrid", name: "mail", apiKey: "SG.key", perSecond: 10_000 },
+        {
+          ...{ provider: "http", name: "push", perSecond: 10_000, limitHeaders: "ratelimit" },
+          credential: ["authorization", "Bearer push"],
+        },
       ],
     }),
   ]);
@@ -61,9 +74,27 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
     primary: redis,
     primaryName: "primary",
   });
+  const bouncer = await startPgBouncer(workspace, { postgres: database.server });
+  await database.admin.query(preferencesSchema);
+  await database.admin.query(
+    "INSERT INTO preferences (user_id, channel, opted_out) SELECT 'user-' || n, 'sms', true FROM generate_series(1, 20) AS n",
+  );
+  await database.admin.query(`
+    CREATE TABLE messages (conversation_id text, message_id bigint, created_at timestamptz NOT NULL);
+    CREATE INDEX ON messages (created_at);
+    CREATE INDEX ON messages (conversation_id, created_at);
+    INSERT INTO messages SELECT 'conversation', n, now() - n * interval '1 second' FROM generate_series(1, 50) AS n`);
+  // An open transaction, so that there is an oldest one.
+  const holder = await database.connect();
+  workspace.register({ name: "the holder", stop: async () => void holder.connection.stream.destroy() });
+  await holder.query("BEGIN");
   const layout = bitmapLayout({ capacity, errorRate: 0.01 });
   const sent = await database.send(1000);
-  await withRedis(redis.port, (client) => new BitmapFilter(client, "the test", key, layout).add(sent));
+  await withRedis(redis.port, async (client) => {
+    await new BitmapFilter(client, "the test", key, layout).add(sent);
+    await client.hset(bitmapKeys.meta(key), { ...layoutToMeta(layout), ...createdField(Date.now()) });
+    await client.set("seq:conversation", 50);
+  });
   await database.admin.query(
     "INSERT INTO pending_deliveries SELECT 'm' || n, 'user-' || n, now() - interval '5 minutes' FROM generate_series(1, 20) AS n",
   );
@@ -77,6 +108,7 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
     auth_token: await secretFile(workspace, "token"),
   };
   const sendgrid = { limit_per_second: 10, api_key: await secretFile(workspace, "SG.key") };
+  const push = { limit_per_second: 10, bearer_token: await secretFile(workspace, "push") };
   return {
     database,
     redis,
@@ -90,10 +122,21 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
         dedup: { ...watched, filter: { engine: "bitmap", key, capacity } },
         token_bucket: standalone,
       },
-      postgres: database.section(),
+      postgres: database.section({
+        pgbouncer: {
+          address: `127.0.0.1:${bouncer.port}`,
+          user: database.server.user,
+          password: database.password,
+        },
+        tables: { sent_notifications: {}, pending_deliveries: {}, preferences: {}, messages: {} },
+      }),
       providers: {
         twilio: { kind: "twilio", base_url: provider.url, accounts: { main: twilio } },
         sendgrid: { kind: "sendgrid", base_url: provider.url, accounts: { mail: sendgrid } },
+        push: {
+          ...{ kind: "http", base_url: provider.url, probe_request: { path: httpAccountPath } },
+          accounts: { main: push },
+        },
       },
     },
     untilLeft: async () => {

@@ -19,16 +19,22 @@ beforeAll(async () => {
   workspace = await createWorkspace("exporter");
   if (command === undefined) return;
   database = await startDatabase(workspace);
-  port = await workspace.port();
-  const dir = await workspace.folder("redisbloom");
+  port = await startBloom("redisbloom");
+});
+
+/** Starts a server with BF commands. Returns its port. */
+async function startBloom(name: string): Promise<number> {
+  const own = await workspace.port();
+  const dir = await workspace.folder(name);
   await startServer(workspace, {
-    name: "redisbloom",
-    command: ["/bin/sh", "-c", `exec ${command} ${port}`],
+    name,
+    command: ["/bin/sh", "-c", `exec ${command} ${own}`],
     cwd: dir,
     logFile: `${dir}/redis.log`,
-    ready: () => withRedis(port, async (client) => (await client.ping()) === "PONG"),
+    ready: () => withRedis(own, async (client) => (await client.ping()) === "PONG"),
   });
-});
+  return own;
+}
 
 beforeEach(async (context) => {
   context.skip(command === undefined, "REDISOPS_TEST_BLOOM_SERVER names no server with BF commands");
@@ -121,6 +127,36 @@ describe("the filter probe on RedisBloom", { timeout: patience }, () => {
     const measured = await measuredFalsePositives(tries);
     const samplingError = Math.sqrt((estimate * (1 - estimate)) / tries);
     expect(Math.abs(measured - estimate)).toBeLessThan(5 * samplingError + 0.1 * estimate);
+  });
+
+  it("measures what it estimates, and looks at a replica as at the primary", async () => {
+    const sent = await database.send(3000);
+    await bf("RESERVE", 0.01, 3000, "NONSCALING");
+    await addAll(sent);
+    const replica = await startBloom("replica");
+    await withRedis(replica, (client) => client.replicaof("127.0.0.1", port));
+    const node = { node: `127.0.0.1:${replica}` };
+    const exporter = await exporterOf(3000);
+    const page = await exporter.scrapeUntil(
+      "the replica to have all",
+      (found) => found.value("redisops_bloom_replica_canary_absent_ratio", node) === 0,
+    );
+    expect(success(page)).toBe(1);
+    expect(page.value("redisops_bloom_replica_fill_ratio", node)).toBe(bloom(page, "fill_ratio"));
+    expect(page.all("redisops_bloom_created_timestamp_seconds")).toEqual([]);
+    const estimate = bloom(page, "false_positive_ratio");
+    const samplingError = Math.sqrt((estimate * (1 - estimate)) / 500);
+    expect(Math.abs(bloom(page, "measured_false_positive_ratio") - estimate)).toBeLessThan(
+      5 * samplingError + 0.1 * estimate,
+    );
+    await withRedis(replica, async (client) => {
+      await client.config("SET", "replica-read-only", "no");
+      await client.del(key);
+    });
+    const cold = await exporter.scrape();
+    expect(cold.value("redisops_bloom_replica_canary_absent_ratio", node)).toBe(1);
+    expect(bloom(cold, "canary_absent_ratio")).toBe(0);
+    await withRedis(replica, (client) => client.replicaof("NO", "ONE"));
   });
 
   it("says that the key holds something else", async () => {

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { compareMessageIds, type MessageId } from "../../fallbacks/sequence/message-id.ts";
+import { compareMessageIds, type MessageId } from "../../core/sequence/message-id.ts";
 import { SequenceClient, type SequenceOptions } from "../../fallbacks/sequence/sequence-client.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";

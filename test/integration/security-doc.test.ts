@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Redis } from "ioredis";
 import pg from "pg";
 import { Registry } from "prom-client";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseConfig } from "../../core/config/load.ts";
 import { Secret } from "../../core/config/secret.ts";
 import { auditExposures } from "../../core/exposures/audit.ts";
@@ -11,10 +11,13 @@ import { defaultPreferenceTables, preferencesSchema } from "../../core/preferenc
 import { Probes } from "../../exporters/probes.ts";
 import { PreferencesClient } from "../../fallbacks/preferences/preferences-client.ts";
 import { ProviderClient } from "../../fallbacks/providers/provider-client.ts";
+import { type PgBouncerServer, startPgBouncer } from "../../lab/servers/pgbouncer.ts";
 import { type PostgresServer, startPostgres } from "../../lab/servers/postgres.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
 import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
+import { startReplica } from "../../lab/servers/redis-replica.ts";
+import { startSentinel } from "../../lab/servers/sentinel.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
@@ -33,6 +36,7 @@ const grants = [...document.matchAll(/^(CREATE ROLE|GRANT) .+;/gm)].map(([statem
 let workspace: Workspace;
 let postgres: PostgresServer;
 let redis: RedisServer;
+let bouncer: PgBouncerServer;
 let admin: Redis;
 
 beforeAll(async () => {
@@ -44,14 +48,28 @@ beforeAll(async () => {
   await database.query(`
     CREATE TABLE notifications (id text PRIMARY KEY, sent_at timestamptz NOT NULL);
     CREATE INDEX ON notifications (sent_at);
+    CREATE TABLE messages (conversation_id text, message_id text, created_at timestamptz NOT NULL);
+    CREATE INDEX ON messages (created_at);
+    CREATE INDEX ON messages (conversation_id, created_at);
+    INSERT INTO messages SELECT 'c1', n::text, now() - n * interval '1 second' FROM generate_series(1, 9) AS n;
     CREATE TABLE pending_deliveries (user_id text NOT NULL, created_at timestamptz NOT NULL);
     INSERT INTO notifications SELECT 'n' || n, now() - interval '1 hour' FROM generate_series(1, 1000) AS n;
     INSERT INTO pending_deliveries VALUES ('u1', now() - interval '1 hour');`);
   await database.query(preferencesSchema);
   for (const statement of grants) await database.query(statement);
+  await database.query(`
+    INSERT INTO preferences (user_id, channel, opted_out) VALUES ('probed', 'sms', true);
+    UPDATE preference_changes SET changed_at = now() - interval '1 minute'`);
   await database.query("ALTER ROLE redisops PASSWORD 'postgres-secret'");
   await database.query("ALTER ROLE worker PASSWORD 'postgres-secret'");
   await database.end();
+  bouncer = await startPgBouncer(workspace, {
+    postgres,
+    users: { redisops: "postgres-secret" },
+    settings: Object.fromEntries(
+      [...document.matchAll(/^(stats_users) = (\w+)$/gm)].map(([, key = "", value = ""]) => [key, value]),
+    ),
+  });
   process.env.SECURITY_DOC_POSTGRES = "postgres-secret";
   process.env.SECURITY_DOC_REDIS = "redis-secret";
 });
@@ -87,13 +105,25 @@ function configure(username: string) {
   return parseConfig(
     JSON.stringify({
       platform: "documented",
-      roles: { registry: role, dedup: { ...role, filter }, token_bucket: role },
+      roles: {
+        registry: role,
+        rate_limit: role,
+        sequence: role,
+        preferences: role,
+        dedup: { ...role, filter },
+        token_bucket: role,
+      },
       postgres: {
         address: `127.0.0.1:${postgres.port}`,
         database: "postgres",
         user: "redisops",
         password: "${SECURITY_DOC_POSTGRES}",
-        tables: { sent_notifications: {}, pending_deliveries: {} },
+        pgbouncer: {
+          address: `127.0.0.1:${bouncer.port}`,
+          user: "redisops",
+          password: "${SECURITY_DOC_POSTGRES}",
+        },
+        tables: { sent_notifications: {}, pending_deliveries: {}, preferences: {}, messages: {} },
       },
       providers: {
         twilio: {
@@ -115,14 +145,46 @@ it("probes with the documented rules and grants", async () => {
     "probing",
     "probing, every role",
     "probing, registry",
+    "probing, rate_limit",
+    "probing, sequence",
     "probing, dedup with engine bitmap",
+    "probing, preferences",
     "probing, token_bucket",
   );
+  await admin.set("prefs:probed", "[9007199254740991,0]");
   const results = await new Probes(configure("probing")).run();
   const failures = results.filter(({ probe, error }) => probe.name !== "provider" && error !== undefined);
   expect(failures.map(({ probe, error }) => `${probe.name}: ${error?.message}`)).toEqual([]);
+  // Contradicted by the entry, so that every statement of the probe is made.
+  const judged = results.flatMap(({ samples }) => samples).filter(({ labels }) => labels.state === "stale");
+  expect(judged.map(({ value }) => value)).toEqual([1]);
   expect(results.map(({ probe }) => probe.name)).toContain("bloom");
 });
+
+it.each(["registry", "rate_limit", "sequence"])(
+  "probes %s with nothing more than it needs: without any one of its commands something fails",
+  async (role) => {
+    // What these probes look at besides their canaries, so that every command is used; persistent ones of each role.
+    await admin.mset({ "conn:u1": "1", "rate:u1": "1", "seq:c1": "9" });
+    const [every, own] = [rulesOf("probing, every role"), rulesOf(`probing, ${role}`)];
+    const probed = async (rules: readonly string[]) => {
+      await admin.call("ACL", "SETUSER", "minimal", "reset", "on", ">redis-secret", ...rules);
+      const group = new Probes(configure("minimal"));
+      const results = await group.runGroup(role, 10_000);
+      return results
+        .filter(({ error }) => error !== undefined)
+        .map(({ probe, error }) => `${probe.name}: ${error?.message}`);
+    };
+    expect(await probed([...every, ...own])).toEqual([]);
+    for (const left of own) {
+      // The server knows no script any more, so that both ways to run one are needed.
+      await admin.script("FLUSH");
+      const failures = await probed([...every, ...own.filter((rule) => rule !== left)]);
+      expect(failures.length, `without ${left}`).toBeGreaterThan(0);
+    }
+    await admin.del("conn:u1", "rate:u1", "seq:c1");
+  },
+);
 
 it.each<[RecoveryName, string]>([
   ["bloom", "recover bloom, engine bitmap"],
@@ -246,4 +308,109 @@ it("decides about preferences and takes from buckets in a Redis Cluster with the
     provider.close();
     await preferences.close();
   }
+});
+
+describe("the servers of a role are probed with the documented rules, each of which is needed,", () => {
+  const at = (port: number) => `127.0.0.1:${port}`;
+  const access = { username: "probing", password: "${SECURITY_DOC_REDIS}" };
+  const probing = [...rulesOf("probing, every role"), ...rulesOf("probing, CONFIG is judged (see below)")];
+
+  /** What went wrong with a role's probes: their errors, and the rules of the contract that could not be judged. */
+  async function problems(role: object): Promise<string[]> {
+    const contract = { persistence: "none", min_replicas_to_write: 0 };
+    const config = { platform: "documented", roles: { rate_limit: { ...access, contract, ...role } } };
+    const results = await new Probes(parseConfig(JSON.stringify(config), "documented")).run();
+    const own = results.filter(({ probe }) =>
+      ["redis", "nodes", "sentinels", "cluster", "contract"].includes(probe.name),
+    );
+    const judged = own.flatMap(({ samples }) => samples.filter(({ labels }) => labels.rule !== undefined));
+    return [
+      ...own.flatMap(({ probe, error }) => (error === undefined ? [] : [`${probe.name}: ${error.message}`])),
+      ...["persistence", "min_replicas_to_write"].filter(
+        (rule) => !judged.some(({ labels }) => labels.rule === rule),
+      ),
+    ];
+  }
+
+  const setUser = (ports: readonly number[], name: string, rules: readonly string[]) =>
+    Promise.all(
+      ports.map((port) =>
+        withRedis(port, (client) =>
+          client.call("ACL", "SETUSER", name, "reset", "on", ">redis-secret", ...rules),
+        ),
+      ),
+    );
+
+  it("standalone", async () => {
+    const role = { topology: "standalone", address: at(redis.port) };
+    await setUser([redis.port], "probing", probing);
+    expect(await problems(role)).toEqual([]);
+    for (const rule of probing.filter((word) => word.startsWith("+"))) {
+      await setUser(
+        [redis.port],
+        "probing",
+        probing.filter((word) => word !== rule),
+      );
+      expect(await problems(role), rule).not.toEqual([]);
+    }
+  });
+
+  it("behind Sentinels", async () => {
+    const primary = await startRedis(workspace, { name: "primary" });
+    const replica = await startReplica(workspace, primary, { name: "replica" });
+    const options = { name: "sentinel", primary, primaryName: "p" };
+    const sentinel = await startSentinel(workspace, options);
+    await waitUntil(
+      () =>
+        withRedis(
+          sentinel.port,
+          async (client) => String(await client.call("SENTINEL", "REPLICAS", "p")) !== "",
+        ),
+      { what: "the Sentinel to know the replica", deadlineMs: 30_000 },
+    );
+    const ports = [primary.port, replica.port];
+    const rules = rulesOf("on the Sentinels");
+    await setUser(ports, "probing", probing);
+    const allow = (words: readonly string[]) =>
+      withRedis(sentinel.port, (client) => client.call("ACL", "SETUSER", "default", ...words));
+    const role = {
+      ...{ topology: "sentinel", sentinels: [at(sentinel.port)], primary: "p" },
+      sentinel_password: "${SECURITY_DOC_REDIS}",
+    };
+    // The test's own way in, as the default user loses what it needs.
+    await setUser([sentinel.port], "admin", ["+@all"]);
+    await allow(["resetpass", ">redis-secret", ...rules]);
+    expect(await problems(role)).toEqual([]);
+    const control = new Redis({
+      port: sentinel.port,
+      username: "admin",
+      password: "redis-secret",
+      protocol: 2,
+    });
+    try {
+      for (const rule of ["+sentinel|master", "+sentinel|replicas"]) {
+        await control.call("ACL", "SETUSER", "default", ...rules.filter((word) => word !== rule));
+        expect(await problems(role), rule).not.toEqual([]);
+      }
+    } finally {
+      control.disconnect();
+    }
+  });
+
+  it("in a Redis Cluster", async () => {
+    const cluster = await startRedisCluster(workspace, { name: "probed", shards: 3, replicasPerShard: 1 });
+    const ports = cluster.nodes.map(({ port }) => port);
+    const rules = [...probing, ...rulesOf("probing, Redis Cluster")];
+    const role = { topology: "cluster", nodes: cluster.addresses.slice(0, 1) };
+    await setUser(ports, "probing", rules);
+    expect(await problems(role)).toEqual([]);
+    for (const rule of rulesOf("probing, Redis Cluster")) {
+      await setUser(
+        ports,
+        "probing",
+        rules.filter((word) => word !== rule),
+      );
+      expect(await problems(role), rule).not.toEqual([]);
+    }
+  });
 });

@@ -7,6 +7,20 @@ function wait(headers: Record<string, string>): number {
   return retryAfterSeconds(new Headers(headers), now);
 }
 
+/** What Date.parse or Number would take for a wait. */
+const nonsense = [
+  "-5",
+  "1.5",
+  "1e3",
+  "0x10",
+  "Jan 1",
+  "2026-01-01T12:00:30Z",
+  "+7",
+  "7 s",
+  "9".repeat(12),
+  "",
+];
+
 describe("the wait that a 429 asks for", () => {
   it.each([
     ["seconds", { "Retry-After": "7" }, 7],
@@ -26,9 +40,22 @@ describe("the wait that a 429 asks for", () => {
       { "Retry-After": "soon", "X-RateLimit-Reset": String(now / 1000 + 9) },
       9,
     ],
+    ["a date in RFC 850’s form", { "Retry-After": "Thursday, 01-Jan-26 12:00:30 GMT" }, 30],
+    ["a date in C’s form", { "Retry-After": "Thu Jan  1 12:00:30 2026" }, 30],
+    ["a reset in seconds from now", { "X-RateLimit-Reset": "30" }, 30],
+    ["a reset in milliseconds", { "X-RateLimit-Reset": String(now + 5_000) }, 5],
     ["nothing", {}, 0],
     ["nonsense", { "Retry-After": "soon", "X-RateLimit-Reset": "later" }, 0],
   ])("is read from %s", (_what, headers, seconds) => {
     expect(wait(headers as Record<string, string>)).toBe(seconds);
+  });
+
+  it.each(nonsense)("is not read from %j", (text) => {
+    expect(wait({ "Retry-After": text })).toBe(0);
+    expect(wait({ "Retry-After": text, "X-RateLimit-Reset": String(now / 1000 + 9) })).toBe(9);
+  });
+
+  it.each(nonsense.filter((text) => !/^[\d.]+$/.test(text)))("is not read from a reset of %j", (text) => {
+    expect(wait({ "X-RateLimit-Reset": text })).toBe(0);
   });
 });

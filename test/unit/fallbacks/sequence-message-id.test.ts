@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { Conversation } from "../../../fallbacks/sequence/conversation.ts";
 import {
   compareMessageIds,
   type MessageId,
@@ -7,7 +6,8 @@ import {
   randomSuffix,
   sequenceId,
   timestampId,
-} from "../../../fallbacks/sequence/message-id.ts";
+} from "../../../core/sequence/message-id.ts";
+import { Conversation } from "../../../fallbacks/sequence/conversation.ts";
 import { seededRandom } from "../../fixtures/seeded-random.ts";
 
 const start = 1_795_000_000_000;

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { compareMessageIds, type MessageId } from "../../../../fallbacks/sequence/message-id.ts";
+import { compareMessageIds, type MessageId } from "../../../../core/sequence/message-id.ts";
 import { SequenceClient } from "../../../../fallbacks/sequence/sequence-client.ts";
 import type { Subject } from "../subject.ts";
 

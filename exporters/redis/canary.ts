@@ -1,0 +1,48 @@
+import { RedisopsError } from "../../core/errors.ts";
+import type { NodeConnection } from "../../core/redis/connect.ts";
+import type { Scrape } from "../probe.ts";
+import { serverUntried } from "../role-availability.ts";
+import { canaryKeys } from "./canary-keys.ts";
+import { eachShard } from "./each-shard.ts";
+import type { RoleConnections } from "./role-connections.ts";
+
+/** What became of a role's canaries. */
+export interface CanaryOutcome {
+  /** Share of the role's key space whose canary came out right, 0..1; undefined where none was tried. */
+  readonly ratio: number | undefined;
+  readonly failures: readonly RedisopsError[];
+}
+
+/** An error for a canary that came out wrong. `what` completes a sentence on the server. */
+export function canaryWrong({ target }: NodeConnection, what: string): RedisopsError {
+  return new RedisopsError("CANARY_WRONG", `${target} ${what}`, { target });
+}
+
+/**
+ * Does on each shard what the role's applications do, on a key of redisops' own, see {@link canaryKeys}. `check` rejects
+ * when it does not come out right.
+ */
+export async function tryCanaries(
+  connections: RoleConnections,
+  purpose: string,
+  left: Scrape["left"],
+  check: (connection: NodeConnection, key: string) => Promise<void>,
+): Promise<CanaryOutcome> {
+  const { answers, failures } = await eachShard(connections, left, async (connection, shard) => {
+    const keys = canaryKeys(purpose, connections.config.topology, shard);
+    for (const key of keys) {
+      try {
+        return await check(connection, key);
+      } catch (error) {
+        // The slot is on its way to another shard, which says nothing against this one: another slot will do.
+        const moving = error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message);
+        if (!moving || key === keys.at(-1)) throw error;
+      }
+    }
+  });
+  const tried = answers.length > 0 || failures.some((failure) => !serverUntried(failure));
+  return {
+    ratio: tried ? answers.reduce((sum, { shard }) => sum + shard.keySpaceRatio, 0) : undefined,
+    failures,
+  };
+}
