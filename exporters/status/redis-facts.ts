@@ -74,8 +74,10 @@ function nodeFacts(observed: Observed): string[] {
     ({ labels, value }) => `replica ${labels.node} is ${size(value)} behind`,
   );
   const left = observed.value("redisops_redis_nodes_left_out") ?? 0;
+  // Of a role with one server its state says so already.
+  const alone = observed.all("redisops_redis_up").length === 1;
   return [
-    ...shortened(down, "servers do not answer"),
+    ...(alone ? [] : shortened(down, "servers do not answer")),
     ...shortened(unlinked, "replicas have lost their primaries"),
     ...shortened(behind, "replicas are behind"),
     ...(left > 0 ? [`${left} servers were not asked`] : []),

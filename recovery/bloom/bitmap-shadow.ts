@@ -1,7 +1,13 @@
 import type { ChainableCommander } from "ioredis";
 import { RedisopsError, toRedisopsError } from "../../core/errors.ts";
 import { BitmapBuilder } from "../../core/filter/bitmap-builder.ts";
-import { BitmapFilter, bitmapKeys, configuredLayout, layoutToMeta } from "../../core/filter/bitmap-filter.ts";
+import {
+  BitmapFilter,
+  bitmapKeys,
+  configuredLayout,
+  createdField,
+  layoutToMeta,
+} from "../../core/filter/bitmap-filter.ts";
 import { bytesPerShard } from "../../core/filter/bitmap-layout.ts";
 import { singleServer } from "../../core/filter/open-filter.ts";
 import { pushBitmap } from "../../core/filter/push-bitmap.ts";
@@ -86,7 +92,7 @@ export class BitmapShadow implements ShadowFilter {
         for (let shard = shards.length; shard < former.shards; shard += 1) {
           transaction.unlink(bitmapKeys.shard(live, shard));
         }
-        describe(transaction);
+        describe(transaction).hset(bitmapKeys.meta(live), createdField(Date.now()));
       });
       return;
     }

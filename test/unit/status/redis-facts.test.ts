@@ -48,6 +48,7 @@ test("a server that loads is told from one that does not answer, and of many som
     "10.0.0.1:6379 is loading its data",
     "10.0.0.2:6379 does not answer",
   ]);
+  expect(facts(down(1))).toEqual([]);
   expect(facts(...[1, 2, 3, 4, 5].map(down))).toEqual([
     "10.0.0.1:6379 does not answer",
     "10.0.0.2:6379 does not answer",
