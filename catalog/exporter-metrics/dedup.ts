@@ -47,7 +47,7 @@ export const dedupMetrics = {
   redisops_bloom_measured_false_positive_ratio: {
     type: "gauge",
     emitter: "exporter",
-    help: "Share of 500 random ids that nobody ever sent which the filter reported as sent in this scrape. Far from redisops_bloom_false_positive_ratio: somebody writes with another layout.",
+    help: "Share of 100 random ids that nobody ever sent which the filter reported as sent in this scrape; average it over time. Far from redisops_bloom_false_positive_ratio: somebody writes with another layout.",
     labels: ["role"],
   },
   redisops_bloom_created_timestamp_seconds: {

@@ -145,7 +145,7 @@ describe("the filter probe on RedisBloom", { timeout: patience }, () => {
     expect(page.value("redisops_bloom_replica_fill_ratio", node)).toBe(bloom(page, "fill_ratio"));
     expect(page.all("redisops_bloom_created_timestamp_seconds")).toEqual([]);
     const estimate = bloom(page, "false_positive_ratio");
-    const samplingError = Math.sqrt((estimate * (1 - estimate)) / 500);
+    const samplingError = Math.sqrt((estimate * (1 - estimate)) / 100);
     expect(Math.abs(bloom(page, "measured_false_positive_ratio") - estimate)).toBeLessThan(
       5 * samplingError + 0.1 * estimate,
     );
