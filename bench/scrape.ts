@@ -161,9 +161,6 @@ async function oneInstance(workspace: Workspace, log: (line: string) => void): P
   return [
     compared("scrape of one Redis, p50", "ms", "p50", 1.5),
     compared("scrape of one Redis, p99", "ms", "p99", 1.5),
-    compared("time that a scrape takes of the Redis", "us", "serverMicroseconds", 1.5),
-    compared("commands per scrape", "commands", "commands", 3),
-    compared("processor time of the exporter per scrape", "ms", "cpu", 3),
     figure("series of one Redis", "series", series, null, 300),
     figure(
       `resident memory after ${ENDURANCE_SCRAPES.toLocaleString("en-US")} scrapes`,

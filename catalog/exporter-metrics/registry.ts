@@ -11,7 +11,7 @@ export const registryMetrics = {
   redisops_registry_entries: {
     type: "gauge",
     emitter: "exporter",
-    help: "Entries of the registry: the keys of the shards that answered, times the share of roles.registry.key among 200 random keys. Counted where all keys were drawn; expired entries that the server has not removed yet are in it.",
+    help: "Entries of the registry: the keys of the shards that answered, times the share of roles.registry.key among 100 random keys. Counted where all keys were drawn; expired entries that the server has not removed yet are in it.",
     labels: ["role"],
   },
   redisops_registry_entries_standard_error: {

@@ -18,8 +18,13 @@ type ConsoleRow = Readonly<Record<string, string | number | null>>;
 const sum = (rows: readonly ConsoleRow[], ...columns: string[]) =>
   rows.reduce((total, row) => total + columns.reduce((own, column) => own + Number(row[column] ?? 0), 0), 0);
 
-/** Server connections that the pools may open: each pool its database's pool size, all of them its max_db_connections. */
-function serversLimit(pools: readonly ConsoleRow[], databases: readonly ConsoleRow[]): number {
+/**
+ * Server connections that the pools may open: each pool its database's pool size, all of them its max_db_connections.
+ * Undefined while a database is not listed: PgBouncer leaves out one of its `*` entry that it takes for idle.
+ */
+function serversLimit(pools: readonly ConsoleRow[], databases: readonly ConsoleRow[]): number | undefined {
+  const listed = new Set(databases.map(({ name }) => name));
+  if (pools.some(({ database }) => database === undefined || !listed.has(database))) return undefined;
   return databases.reduce((total, { name, pool_size, max_connections }) => {
     const own = pools.filter(({ database }) => database === name).length * Number(pool_size ?? 0);
     const most = Number(max_connections ?? 0);
@@ -38,6 +43,7 @@ export function poolSamples(pools: readonly ConsoleRow[], databases: readonly Co
     other: sum(pools, "sv_tested", "sv_login", "sv_active_cancel", "sv_being_canceled"),
   };
   const waits = pools.map((pool) => Number(pool.maxwait ?? 0) + Number(pool.maxwait_us ?? 0) / 1e6);
+  const limit = serversLimit(pools, databases);
   return [
     ...Object.entries(clients).map(([state, value]) =>
       sample("redisops_pgbouncer_clients", { role, state }, value),
@@ -45,7 +51,7 @@ export function poolSamples(pools: readonly ConsoleRow[], databases: readonly Co
     ...Object.entries(servers).map(([state, value]) =>
       sample("redisops_pgbouncer_servers", { role, state }, value),
     ),
-    sample("redisops_pgbouncer_servers_limit", { role }, serversLimit(pools, databases)),
+    ...(limit === undefined ? [] : [sample("redisops_pgbouncer_servers_limit", { role }, limit)]),
     sample("redisops_pgbouncer_max_wait_seconds", { role }, Math.max(0, ...waits)),
   ];
 }

@@ -123,6 +123,7 @@ describe("config show", () => {
       probe_timeout: "2s",
       pending_count_limit: 100_000,
       canary_ids: 200,
+      max_series: 10_000,
     });
     expect(shown.thresholds).toEqual({ BloomCold: { absent_ratio: 0.05, for: "1m" } });
     const secrets = (await readFile(example, "utf8")).match(/\$\{\w+\}|file:[^\s}"]+/g) ?? [];

@@ -127,9 +127,11 @@ describe("the PgBouncer probe", { timeout: patience }, () => {
     await (await open()).query("BEGIN");
     expect(serversOf(await one.scrape(), "active")).toBe(1);
     expect(clientsOf(await one.scrape(), "active")).toBe(1);
-    const both = await other.scrape();
+    const limit = "redisops_pgbouncer_servers_limit";
+    // PgBouncer lists a database of its `*` entry as soon as it does not take it for idle.
+    const both = await other.scrapeUntil("both databases to be listed", (page) => page.all(limit).length > 0);
     expect(serversOf(both, "active")).toBe(2);
-    expect(both.value("redisops_pgbouncer_servers_limit")).toBe(2 * poolSize);
+    expect(both.value(limit)).toBe(2 * poolSize);
   });
 
   it("tells of a wrong password and of a user who may not look", async () => {

@@ -86,6 +86,7 @@ const names = [
   "dedup",
   "postgres",
   "preferences",
+  "push/main",
   "rate_limit",
   "registry",
   "self",
@@ -123,6 +124,7 @@ describe("a real Prometheus with the documented configuration", { timeout: 2 * p
     for (const { job } of up) expect(job).toBe("redisops");
     const accounts = await query(prometheus, "redisops_provider_requests_total");
     expect(accounts.map(({ provider, account }) => `${provider}/${account}`).sort()).toEqual([
+      "push/main",
       "sendgrid/mail",
       "twilio/main",
     ]);
