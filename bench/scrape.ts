@@ -91,6 +91,8 @@ async function startOurs(workspace: Workspace, name: string, config: object): Pr
   const child = await startServer(workspace, {
     name,
     command: [process.execPath, ...flags, "--", "exporter", "--config", file],
+    // As in the unit file of docs/exporter.md.
+    env: { ...process.env, MALLOC_ARENA_MAX: "2" },
     cwd: folder,
     logFile: join(folder, "exporter.log"),
     ready: () => answersOk(`${url}/-/ready`),

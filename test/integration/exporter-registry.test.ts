@@ -76,7 +76,7 @@ describe("the registry’s entries", { timeout: patience }, () => {
     const page = await (await exporterOf()).scrape();
     const error = entriesError(page) ?? 0;
     expect(error).toBeGreaterThan(0);
-    expect(error).toBeLessThan(400);
+    expect(error).toBeLessThan(500);
     expect(Math.abs((entries(page) ?? 0) - 6000)).toBeLessThan(5 * error);
     const other = await (await exporterOf({ key: "session:conn:{user_id}" })).scrape();
     expect(Math.abs((entries(other) ?? 0) - 3000)).toBeLessThan(5 * (entriesError(other) ?? 0));
