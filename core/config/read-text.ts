@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync } from "node:fs";
 import type { ConfigProblem } from "./config-problem.ts";
 
 /** Larger files are refused; a real configuration has some kilobytes. */
-export const maxConfigBytes = 1_048_576;
+const maxConfigBytes = 1_048_576;
 
 /** Reads a file up to one byte over the limit, so that a device or a pipe without an end does no harm. */
 function readBounded(path: string): Buffer {

@@ -1,6 +1,7 @@
 import { errorClasses } from "../../catalog/error-class.ts";
 import { type LabelName, labelMeanings, type MetricDefinition, metrics } from "../../catalog/metrics.ts";
 import type { DegradationMode } from "../../catalog/mode.ts";
+import { recordedSeries } from "../../catalog/recorded-series.ts";
 import { roles, roleTitles } from "../../catalog/roles.ts";
 import type { Signal } from "../../catalog/signal.ts";
 import { codeBlock, inlineCode, page, table } from "../../runbooks/markdown.ts";
@@ -53,7 +54,7 @@ function section(name: string, definition: MetricDefinition, modes: readonly Deg
     [
       `- Type: ${definition.type}${definition.buckets === undefined ? "" : `, buckets up to ${definition.buckets.join(", ")}`}`,
       `- Reported by: ${reporters[definition.emitter]}`,
-      `- Labels: ${definition.labels.map(inlineCode).join(", ")}`,
+      `- Labels: ${definition.labels.length === 0 ? "none" : definition.labels.map(inlineCode).join(", ")}`,
       users.length === 0
         ? "- Alerts: none reads it; boards and `redisops status` show it."
         : `- Alerts: ${links(users)}${how === "" ? "" : ` (the ${how} over all processes that report it)`}`,
@@ -83,11 +84,11 @@ export function renderMetricsDoc(modes: readonly DegradationMode[]): string {
   return page([
     "<!-- Generated from catalog/metrics.ts. Edit that, then run npm run generate. -->",
     "# Metrics",
-    "Alerts, boards and commands are written on these metrics and on nothing else. `redisops exporter` reports them; an application in any language may report the same ones and is then covered by the same alerts.",
+    "Alerts, boards and commands are written on these metrics, on what the generated rules record from them, and on nothing else. `redisops exporter` reports them; an application in any language may report the same ones and is then covered by the same alerts.",
     "## Rules",
     [
       "- Report a metric under exactly this name, with exactly these labels. More labels, or other values, split the series that the alerts combine.",
-      "- A label’s values are few and known beforehand. Never put a user, a key, an address or an error’s text into a label.",
+      "- A label’s values are few and known beforehand. Never put a user, a key or an error’s text into a label, and an address into none but `node`.",
       "- Seconds and bytes without prefixes; a ratio lies between 0 and 1; a timestamp is in seconds since 1970.",
       "- A counter starts at 0 as soon as its labels are known, so that its first increase is seen, and never goes down but by a restart.",
       "- What could not be measured is left out. A 0 is a measurement.",
@@ -98,5 +99,15 @@ export function renderMetricsDoc(modes: readonly DegradationMode[]): string {
     table(["Label", "Values"], labels),
     "## All metrics",
     ...sections,
+    "## Recorded series",
+    "Prometheus derives these by the generated rules (`alerts/rules/redisops.rules.yml`); nobody reports them.",
+    table(
+      ["Series", "Labels", "Meaning"],
+      Object.entries(recordedSeries).map(([name, { labels: own, help }]) => [
+        inlineCode(name),
+        own.map(inlineCode).join(", "),
+        help,
+      ]),
+    ),
   ]);
 }
