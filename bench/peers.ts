@@ -5,14 +5,20 @@ import { open } from "node:fs/promises";
 import { type BitmapLayout, positions } from "../core/filter/bitmap-layout.ts";
 import { findProgram } from "../lab/binaries.ts";
 
+/** What installs each peer, on Debian and with Homebrew. */
+const packages = {
+  psql: ["apt-get install postgresql-client", "brew install libpq"],
+  "redis-cli": ["apt-get install redis-tools", "brew install redis"],
+  "prometheus-redis-exporter": ["apt-get install prometheus-redis-exporter"],
+} as const;
+
 /** The absolute path of a program that is measured beside ours. Throws an Error that says what to install. */
-export function peerProgram(name: "psql" | "redis-cli"): string {
+export function peerProgram(name: keyof typeof packages): string {
   try {
     return findProgram(name);
   } catch {
-    const [debian, brew] = name === "psql" ? ["postgresql-client", "libpq"] : ["redis-tools", "redis"];
     throw new Error(
-      `the benchmark measures against ${name}, which is not installed: apt-get install ${debian}, or brew install ${brew}`,
+      `the benchmark measures against ${name}, which is not installed: ${packages[name].join(", or ")}`,
     );
   }
 }

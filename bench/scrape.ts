@@ -3,7 +3,6 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { stringify } from "yaml";
-import { findProgram } from "../lab/binaries.ts";
 import { checkout } from "../lab/checkout.ts";
 import { type ServerProcess, startServer } from "../lab/process.ts";
 import { answersOk } from "../lab/servers/http-ready.ts";
@@ -14,6 +13,7 @@ import { startReplica } from "../lab/servers/redis-replica.ts";
 import { startSentinels } from "../lab/servers/sentinel.ts";
 import { createWorkspace, type Workspace } from "../lab/workspace.ts";
 import { alternate, type Benchmark, type Figure, median } from "./harness.ts";
+import { peerProgram } from "./peers.ts";
 import { cpuSeconds, residentMegabytes } from "./process-usage.ts";
 import { type Page, Scraper, seriesOf } from "./scraper.ts";
 
@@ -108,7 +108,7 @@ async function startPeer(workspace: Workspace, redis: RedisServer): Promise<Expo
   const child = await startServer(workspace, {
     name: "prometheus-redis-exporter",
     command: [
-      findProgram("prometheus-redis-exporter"),
+      peerProgram("prometheus-redis-exporter"),
       `-redis.addr=redis://127.0.0.1:${redis.port}`,
       `-web.listen-address=${address}`,
     ],
