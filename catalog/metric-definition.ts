@@ -7,7 +7,8 @@ export const labelMeanings = {
   priority: "critical, high, normal or bulk",
   probe:
     "the kind of probe: redis, nodes, sentinels, cluster, contract, registry, rate_limit, sequence, bloom, pending_deliveries, token_buckets, postgres, pgbouncer, preferences, provider",
-  target: "what the probe was pointed at: the role, or provider/account as named in redisops.yaml",
+  target:
+    "what the probe was pointed at: the role, pending_deliveries (the table), or provider/account as named in redisops.yaml",
   error_class:
     "refused, timeout, unreachable, auth, exhausted, loading, readonly, out_of_memory, write_refused, cluster_down, other",
   state:

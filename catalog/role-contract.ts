@@ -68,6 +68,7 @@ export type Consequence =
   | "lost_at_restart"
   | "old_at_restart"
   | "no_spare"
+  | "fewer_spares"
   | "lost_at_failover"
   | "refused_without_replica"
   | "unlimited"
@@ -138,6 +139,8 @@ export function costOf(role: RedisRole, consequence: Consequence): string {
       return `a restart brings back an earlier state: ${old}`;
     case "no_spare":
       return `nothing takes over when the primary is lost: ${down}`;
+    case "fewer_spares":
+      return `fewer servers can be lost than was planned for before nothing takes over: ${down}`;
     case "lost_at_failover":
       return `writes that no replica has are lost with the primary: ${lost}`;
     case "refused_without_replica":

@@ -14,7 +14,7 @@ import { jobFacts } from "./status/job-facts.ts";
 import { postgresFacts } from "./status/postgres-facts.ts";
 import { preferencesFacts } from "./status/preferences-facts.ts";
 import type { Read } from "./status/read.ts";
-import { redisFacts } from "./status/redis-facts.ts";
+import { contractFacts, redisFacts } from "./status/redis-facts.ts";
 
 /** A mode that holds now. */
 export interface HeldMode {
@@ -85,7 +85,10 @@ function observations(role: Role, read: Read, limit: number, now: number): strin
       (oldest) => `oldest waits ${formatDuration(now - oldest * 1000)}`,
     );
     add(
-      read("redisops_pending_deliveries_deliverable_ratio"),
+      // Of nothing that waits there is no share.
+      read("redisops_pending_deliveries") === 0
+        ? undefined
+        : read("redisops_pending_deliveries_deliverable_ratio"),
       (ratio) => `deliverable now ${percent(ratio)} in the worst age band`,
     );
   }
@@ -195,9 +198,10 @@ export function platformStatus(
       ? []
       : [
           row(role, placeOf(first.probe), undefined, own, [
+            ...redisFacts(role, own),
             ...observations(role, read, countLimit(own), now),
             ...jobFacts(role, read, samples),
-            ...redisFacts(role, own),
+            ...contractFacts(role, own),
           ]),
         ];
   };

@@ -45,7 +45,7 @@ export const topologyMetrics = {
   ),
   redisops_shard_replicas_expected: gauge(
     ["role", "shard"],
-    "Replicas that the shard should have: those declared in the role’s contract, else 1 behind Sentinels and in a cluster as many as the shard with the most. Absent for a standalone server without a declaration.",
+    "Replicas that the shard should have: those declared in the role’s contract, else 1 behind Sentinels and in a cluster as many as most shards have. Absent for a standalone server without a declaration.",
   ),
   redisops_cluster_state_ok: gauge(
     ["role"],

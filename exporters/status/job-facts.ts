@@ -11,15 +11,18 @@ function estimated(value: number, standardError = 0): string {
   return `about ${number(Math.round(value))} ± ${number(Math.ceil(standardError))}`;
 }
 
-function canaryFacts(ratio: number | undefined, what: string): string[] {
-  return ratio === undefined || ratio > 0.9999 ? [] : [`${what} ${percent(ratio)} of the key space`];
+/** Of canaries that fail where the servers take writes. That none came out right, and why, is the probe's error. */
+function canaryFacts(read: Read, role: "registry" | "rate_limit" | "sequence", what: string): string[] {
+  const ratio = read(`redisops_${role}_canary_ratio`) ?? 0;
+  const available = read("redisops_role_key_space_available_ratio", { role }) ?? 1;
+  return ratio === 0 || ratio > available - 0.0001 ? [] : [`${what} ${percent(ratio)} of the key space`];
 }
 
 function registryFacts(read: Read): string[] {
   const entries = read("redisops_registry_entries");
   const stuck = read("redisops_registry_entries_without_ttl");
   return [
-    ...canaryFacts(read("redisops_registry_canary_ratio"), "entries come back on"),
+    ...canaryFacts(read, "registry", "entries come back on"),
     ...(entries === undefined
       ? []
       : [`entries ${estimated(entries, read("redisops_registry_entries_standard_error"))}`]),
@@ -35,7 +38,7 @@ function rateLimitFacts(read: Read): string[] {
   const stuck = read("redisops_rate_limit_counters_without_ttl");
   const error = read("redisops_rate_limit_counters_without_ttl_standard_error");
   return [
-    ...canaryFacts(read("redisops_rate_limit_canary_ratio"), "counters count on"),
+    ...canaryFacts(read, "rate_limit", "counters count on"),
     ...(stuck === undefined ? [] : [`counters without a lifetime ${estimated(stuck, error)}`]),
   ];
 }
@@ -46,7 +49,7 @@ function sequenceFacts(read: Read): string[] {
   const behind = Math.round((sampled ?? 0) * (ratio ?? 0));
   const shortfall = read("redisops_sequence_largest_shortfall_ids") ?? 0;
   return [
-    ...canaryFacts(read("redisops_sequence_canary_ratio"), "counters rise on"),
+    ...canaryFacts(read, "sequence", "counters rise on"),
     ...(sampled === undefined || ratio === undefined
       ? []
       : [`conversations whose counter fell behind: ${behind} of ${sampled}`]),
@@ -54,11 +57,13 @@ function sequenceFacts(read: Read): string[] {
   ];
 }
 
-function replicaFacts(samples: readonly Sample[]): string[] {
+function replicaFacts(read: Read, samples: readonly Sample[]): string[] {
+  // A replica that knows all ids is worth a line when the primary does not, or cannot tell.
+  const primaryKnowsAll = read("redisops_bloom_canary_absent_ratio") === 0;
   return samples.flatMap(({ metric, labels, value }) => {
     if (metric === "redisops_bloom_replica_readable" && value === 0)
       return [`replica ${labels.node}: its filter does not answer`];
-    if (metric === "redisops_bloom_replica_canary_absent_ratio")
+    if (metric === "redisops_bloom_replica_canary_absent_ratio" && !(primaryKnowsAll && value === 0))
       return [`replica ${labels.node}: known-sent ids absent ${percent(value)}`];
     return [];
   });
@@ -74,7 +79,7 @@ export function jobFacts(role: Role, read: Read, samples: readonly Sample[]): st
     case "sequence":
       return sequenceFacts(read);
     case "dedup":
-      return replicaFacts(samples);
+      return replicaFacts(read, samples);
     default:
       return [];
   }

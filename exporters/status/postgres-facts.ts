@@ -22,7 +22,9 @@ function poolFacts(read: Read): string[] {
   const longest = (read("redisops_pgbouncer_max_wait_seconds") ?? 0).toFixed(1);
   return [
     `PgBouncer lends ${lent} of ${read("redisops_pgbouncer_servers_limit") ?? 0}`,
-    waiting === 0 ? "no client waits" : `${waiting} clients wait, up to ${longest} s`,
+    waiting === 0
+      ? "no client waits"
+      : `${waiting === 1 ? "1 client waits" : `${waiting} clients wait`}, up to ${longest} s`,
   ];
 }
 
@@ -36,7 +38,7 @@ export function postgresFacts(read: Read, now: number): string[] {
   const [first] = oldest.sort((a, b) => a.began - b.began);
   return [
     ...connectionFacts(read),
-    ...(waiters > 0 ? [`${waiters} wait for a lock`] : []),
+    ...(waiters > 0 ? [`${waiters} ${waiters === 1 ? "waits" : "wait"} for a lock`] : []),
     ...(first === undefined
       ? []
       : [`oldest transaction ${formatDuration(now - first.began * 1000)} (${inWords(first.state)})`]),

@@ -119,9 +119,10 @@ function sentinelFacts(observed: Observed): string[] {
 
 const isContractProbe = (probe: ProbeResult["probe"]): probe is ContractProbe => "violations" in probe;
 
-function contractFacts(results: readonly ProbeResult[]): string[] {
+/** Where a role's servers are not set up as the role needs them, one fact each. `results` are those of the role's probes. */
+export function contractFacts(role: Role, results: readonly ProbeResult[]): string[] {
   return results.flatMap(({ probe }) => {
-    if (!isContractProbe(probe)) return [];
+    if (probe.role !== role || !isContractProbe(probe)) return [];
     return [
       ...probe.violations.map(({ rule, observed, declared, cost, where }) => {
         const [first = "", ...others] = where;
@@ -142,6 +143,5 @@ export function redisFacts(role: Role, results: readonly ProbeResult[]): string[
     ...nodeFacts(observed),
     ...redundancyFacts(observed),
     ...sentinelFacts(observed),
-    ...contractFacts(own),
   ];
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { redisFacts } from "../../exporters/status/redis-facts.ts";
+import { contractFacts, redisFacts } from "../../exporters/status/redis-facts.ts";
 import { startClusterNode } from "../../lab/servers/cluster-node.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
 import { type ClusterNode, type RedisCluster, startRedisCluster } from "../../lab/servers/redis-cluster.ts";
@@ -41,8 +41,10 @@ const nodes = (page: MetricsPage, value: number) =>
     .sort();
 const slots = (page: MetricsPage) =>
   ["assigned", "ok", "pfail", "fail"].map((state) => page.value("redisops_cluster_slots", { state }));
-const facts = async () =>
-  redisFacts("preferences", await exporter.server.state.probes.runGroup("preferences", 10_000)).join("\n");
+const facts = async () => {
+  const results = await exporter.server.state.probes.runGroup("preferences", 10_000);
+  return [...redisFacts("preferences", results), ...contractFacts("preferences", results)].join("\n");
+};
 const member = (shard: number, createdAs: ClusterNode["createdAs"]): ClusterNode => {
   const found = cluster.nodes.find((node) => node.shard === shard && node.createdAs === createdAs);
   if (found === undefined) throw new Error(`no ${createdAs} of shard ${shard}`);
@@ -134,6 +136,17 @@ describe("a Redis Cluster", { timeout: patience }, () => {
       client.call("CLUSTER", "MEET", "127.0.0.1", member(0, "primary").port, member(0, "primary").server.bus),
     );
     await exporter.scrapeUntil("the new node", (page) => nodes(page, 1).includes(at(joining)));
+
+    // A spare, to be moved to a shard that loses its replica, is nothing that the others lack.
+    const spared = await cluster.primaryOf(2);
+    const primaryId = await withRedis(spared.port, (client) => client.call("CLUSTER", "MYID"));
+    await withRedis(joining.port, (client) => client.call("CLUSTER", "REPLICATE", String(primaryId)));
+    const spare = await exporter.scrapeUntil(
+      "the spare replica",
+      (page) => Object.values(byShard(page, "redisops_shard_replicas_in_sync")).join() === "1,1,2",
+    );
+    expect(byShard(spare, "redisops_shard_replicas_expected")).toEqual({ 0: 1, 1: 1, 2: 1 });
+    expect(spare.value("redisops_role_contract_violated", { rule: "replicas" })).toBe(0);
     const id = await withRedis(joining.port, async (client) => String(await client.call("CLUSTER", "MYID")));
     await joining.kill();
     // A node that one of them still knows would be passed on to the others.

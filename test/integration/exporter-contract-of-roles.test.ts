@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ContractRule, RoleContract } from "../../catalog/role-contract.ts";
-import { redisFacts } from "../../exporters/status/redis-facts.ts";
+import { contractFacts } from "../../exporters/status/redis-facts.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
 import { startReplica } from "../../lab/servers/redis-replica.ts";
@@ -35,7 +35,7 @@ const violated = (page: MetricsPage, role: string) =>
   );
 
 async function facts(exporter: ExporterUnderTest, role: "sequence" | "preferences" | "rate_limit") {
-  return redisFacts(role, await exporter.server.state.probes.runGroup(role, 10_000));
+  return contractFacts(role, await exporter.server.state.probes.runGroup(role, 10_000));
 }
 
 describe("a role’s contract", { timeout: patience }, () => {

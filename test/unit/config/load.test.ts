@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,4 +84,20 @@ test("an alias may repeat a role’s access", () => {
     address: "r:1",
     key: "seq:{conversation_id}",
   });
+});
+
+test("a pipe that nobody writes to is refused at once, rather than waited for", () => {
+  const path = join(folder, "pipe");
+  execFileSync("mkfifo", [path]);
+  expect(() => loadConfig(path)).toThrow(/nothing is configured here/);
+});
+
+test("a pipe is read to its end, as a shell’s <(...) is, while its writer takes its time", () => {
+  const url = new URL("../../../core/config/load.ts", import.meta.url);
+  const program = `import { loadConfig } from ${JSON.stringify(url.href)}; console.log(loadConfig("/dev/stdin").platform)`;
+  const writer = `sleep 0.3; printf 'platform: piped\\nroles: {}\\n'`;
+  const shell = `{ ${writer}; } | "$0" --input-type=module --eval "$1"`;
+  expect(execFileSync("bash", ["-c", shell, process.execPath, program], { encoding: "utf8" })).toBe(
+    "piped\n",
+  );
 });

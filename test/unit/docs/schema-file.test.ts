@@ -26,7 +26,7 @@ test("accepts redisops.example.yaml, and so does redisops", () => {
   expect(validate.errors).toBeNull();
   const config = loadConfig(examplePath);
   expect(config.platform).toBe("messenger");
-  expect(Object.keys(config.roles)).toEqual(["registry", "preferences", "dedup", "token_bucket"]);
+  expect(Object.keys(config.roles)).toEqual(["registry", "sequence", "preferences", "dedup", "token_bucket"]);
   expect(config.thresholds.BloomCold).toEqual({ absent_ratio: 0.05, for: "1m" });
 });
 

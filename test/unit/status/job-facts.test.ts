@@ -26,6 +26,20 @@ test("stuck counters: how many, and how sure that is", () => {
   expect(factsOf("rate_limit", [])).toEqual([]);
 });
 
+test("a canary is a fact of its own only where the servers take writes and it still fails", () => {
+  const labels = { role: "rate_limit" };
+  const facts = (canary: number, available: number) =>
+    factsOf("rate_limit", [
+      sample("redisops_rate_limit_canary_ratio", labels, canary),
+      sample("redisops_role_key_space_available_ratio", labels, available),
+    ]);
+  expect(facts(0.5, 5 / 6)).toEqual(["counters count on 50 % of the key space"]);
+  expect(facts(5 / 6, 5 / 6)).toEqual([]);
+  // Refused, or not permitted: the probe's error says so, and 0 % would be held against the counters.
+  expect(facts(0, 0)).toEqual([]);
+  expect(facts(0, 1)).toEqual([]);
+});
+
 test("conversations that fell behind: how many of how many, and how far", () => {
   const labels = { role: "sequence" };
   const compared = (regressed: number, shortfall: number) => [
@@ -45,14 +59,14 @@ test("entries, counted or estimated, and those that stay for good", () => {
   const labels = { role: "registry" };
   expect(
     factsOf("registry", [
-      sample("redisops_registry_canary_ratio", labels, 0),
+      sample("redisops_registry_canary_ratio", labels, 0.25),
       sample("redisops_registry_entries", labels, 120_000.4),
       sample("redisops_registry_entries_standard_error", labels, 850.2),
       sample("redisops_registry_entries_without_ttl", labels, 7),
       sample("redisops_registry_entries_without_ttl_standard_error", labels, 0),
     ]),
   ).toEqual([
-    "entries come back on 0 % of the key space",
+    "entries come back on 25 % of the key space",
     "entries about 120,000 ± 851",
     "entries without a lifetime 7",
   ]);
@@ -71,4 +85,17 @@ test("each replica of the filter", () => {
     "replica 127.0.0.1:1: known-sent ids absent 100 %",
     "replica 127.0.0.1:2: its filter does not answer",
   ]);
+});
+
+test("a replica that knows all ids is worth a line only when the primary does not", () => {
+  const knowing = sample(
+    "redisops_bloom_replica_canary_absent_ratio",
+    { role: "dedup", node: "10.0.0.2:1" },
+    0,
+  );
+  const primary = (absent: number) => sample("redisops_bloom_canary_absent_ratio", { role: "dedup" }, absent);
+  const line = "replica 10.0.0.2:1: known-sent ids absent 0 %";
+  expect(factsOf("dedup", [primary(0), knowing])).toEqual([]);
+  expect(factsOf("dedup", [primary(1), knowing])).toEqual([line]);
+  expect(factsOf("dedup", [knowing])).toEqual([line]);
 });

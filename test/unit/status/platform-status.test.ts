@@ -230,6 +230,27 @@ test("what waits for delivery is told under the registry", () => {
   });
 });
 
+test("of nothing that waits, no share is deliverable", () => {
+  const pending = [
+    sample("redisops_pending_deliveries", { role: "registry" }, 0),
+    sample("redisops_pending_deliveries_deliverable_ratio", { role: "registry" }, 0),
+  ];
+  const [row] = status([up("registry"), result("pending_deliveries", "registry", { samples: pending })]);
+  expect(row?.observed).toEqual(["answers in 4.2 ms", "pending depth 0"]);
+});
+
+test("what is wrong with the servers is told first", () => {
+  const shards = [1, 0].map((up, name) =>
+    sample("redisops_shard_up", { role: "registry", shard: String(name) }, up),
+  );
+  const available = sample("redisops_role_key_space_available_ratio", { role: "registry" }, 0.5);
+  const [row] = status([up("registry"), result("nodes", "registry", { samples: [...shards, available] })]);
+  expect(row?.observed).toEqual([
+    "1 of 2 shards accept writes; 50.0 % of the key space is without",
+    "answers in 4.2 ms",
+  ]);
+});
+
 test.each([
   [99_999, "pending depth 99,999"],
   [100_000, "pending depth at least 100,000"],

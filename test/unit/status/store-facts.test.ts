@@ -57,6 +57,18 @@ test("trouble in Postgres and its pools is named with its size", () => {
   ]);
 });
 
+test("a single one that waits is no plural", () => {
+  const one: Observed = [
+    ["redisops_postgres_lock_waiters", {}, 1],
+    ["redisops_pgbouncer_clients", { state: "waiting" }, 1],
+  ];
+  expect(postgresFacts(reader(one), now)).toEqual([
+    "1 waits for a lock",
+    "PgBouncer lends 0 of 0",
+    "1 client waits, up to 0.0 s",
+  ]);
+});
+
 test("PgBouncer that is away is said to be, with Postgres or without", () => {
   expect(postgresFacts(reader([["redisops_pgbouncer_up", {}, 0]]), now)).toEqual([
     "PgBouncer does not answer",

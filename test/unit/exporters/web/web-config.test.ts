@@ -158,4 +158,31 @@ describe("a web configuration that is watched", () => {
     expect(Object.keys(watched.current.config.basic_auth_users ?? {})).toEqual(["bob"]);
     expect(changes.slice(2)).toEqual(["WEB_CONFIG_INVALID", undefined]);
   });
+
+  test("is taken once the files that it names are there, though it came first", () => {
+    const authority = new CertificateAuthority(folder, "late-authority");
+    authority.issue("early", "DNS:localhost");
+    writeFileSync(path, "tls_server_config: {cert_file: early.pem, key_file: early.key}\n");
+    const changes: (string | undefined)[] = [];
+    const watched = new WatchedWebConfig(path, (error) => changes.push(error?.code));
+    const good = watched.current;
+    writeFileSync(path, "tls_server_config: {cert_file: late.pem, key_file: late.key}\n");
+    expect(watched.current).toBe(good);
+    authority.issue("late", "DNS:localhost");
+    expect(watched.current.config.tls_server_config?.cert_file).toBe("late.pem");
+    expect(watched.error).toBeUndefined();
+    expect(changes).toEqual(["WEB_CONFIG_INVALID", undefined]);
+  });
+
+  test("stays as it was when a file that it names becomes a pipe that nobody writes to", () => {
+    const authority = new CertificateAuthority(folder, "piped-authority");
+    authority.issue("piped", "DNS:localhost");
+    writeFileSync(path, "tls_server_config: {cert_file: piped.pem, key_file: piped.key}\n");
+    const watched = new WatchedWebConfig(path, () => undefined);
+    const good = watched.current;
+    rmSync(join(folder, "piped.pem"));
+    execFileSync("mkfifo", [join(folder, "piped.pem")]);
+    expect(watched.current).toBe(good);
+    expect(watched.error?.message).toContain("expected a certificate in PEM form");
+  });
 });
