@@ -2,6 +2,7 @@ import { type ErrorClass, errorClasses } from "../catalog/error-class.ts";
 import type { Role } from "../catalog/roles.ts";
 import { RedisopsError } from "../core/errors.ts";
 import { type Sample, sample } from "../core/samples.ts";
+import type { Scrape } from "./probe.ts";
 
 /** Whether redisops lacks a secret of its own: that says nothing about the server, which was not even asked. */
 export function serverUntried(error: unknown): boolean {
@@ -19,17 +20,17 @@ export function availabilitySamples(role: Role, failure: ErrorClass | undefined)
 }
 
 /**
- * For a probe's verdict: when it ended before its canaries were judged, none came out right. Nothing when redisops could
- * not try.
+ * For a probe's verdict: when it ended before all of its canaries were judged, those that came out right until then
+ * count, see `soFar`. Nothing when redisops could not try.
  */
 export function withoutCanary<
   Name extends
     | "redisops_registry_canary_ratio"
     | "redisops_rate_limit_canary_ratio"
     | "redisops_sequence_canary_ratio",
->(metric: Name, labels: { readonly role: Role }) {
-  return (error: RedisopsError | undefined, emitted: readonly Sample[]): readonly Sample[] =>
+>(metric: Name, labels: { readonly role: Role }, soFar: (scrape: Scrape) => number) {
+  return (error: RedisopsError | undefined, emitted: readonly Sample[], scrape: Scrape): readonly Sample[] =>
     error === undefined || serverUntried(error) || emitted.some((observed) => observed.metric === metric)
       ? []
-      : [{ metric, labels, value: 0 }];
+      : [{ metric, labels, value: soFar(scrape) }];
 }

@@ -69,7 +69,7 @@ export async function probeReplicas(
 ): Promise<readonly RedisopsError[]> {
   const addresses = await replicasOf(connections, scrape.left);
   const outcomes = await Promise.all(
-    addresses
+    [...new Set(addresses)]
       .toSorted()
       .slice(0, mostReplicas)
       .map((address) =>

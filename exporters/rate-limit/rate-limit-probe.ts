@@ -4,7 +4,7 @@ import { countScript, rateLimitKeyMatcher } from "../../core/rate-limit/count-sc
 import { describeTarget, type NodeConnection } from "../../core/redis/connect.ts";
 import { sample } from "../../core/samples.ts";
 import type { Probe } from "../probe.ts";
-import { canaryWrong, tryCanaries } from "../redis/canary.ts";
+import { canaryRatioSoFar, canaryWrong, tryCanaries } from "../redis/canary.ts";
 import type { KeyWitnesses } from "../redis/key-witnesses.ts";
 import { estimateRoleKeys } from "../redis/role-key-sample.ts";
 import { withoutCanary } from "../role-availability.ts";
@@ -45,7 +45,7 @@ export function rateLimitProbe(
       // A name of its own for each run: another exporter would count on.
       const purpose = `rate_limit:${randomBytes(6).toString("hex")}`;
       const [canaries, { withoutTtl, failures }] = await Promise.all([
-        tryCanaries(scrape.redis("rate_limit"), purpose, scrape.left, checkCounter),
+        tryCanaries("rate_limit", purpose, scrape, checkCounter),
         estimateRoleKeys("rate_limit", matches, scrape, witnesses),
       ]);
       if (canaries.ratio !== undefined)
@@ -59,6 +59,6 @@ export function rateLimitProbe(
       const [failure] = [...canaries.failures, ...failures];
       if (failure !== undefined) throw failure;
     },
-    conclude: withoutCanary("redisops_rate_limit_canary_ratio", labels),
+    conclude: withoutCanary("redisops_rate_limit_canary_ratio", labels, canaryRatioSoFar),
   };
 }

@@ -81,6 +81,16 @@ async function probeShard(
   }
 }
 
+/** Shards that had not answered when the run was cut off. */
+function hungShards(role: RedisRole, emitted: readonly Sample[]): Sample[] {
+  const shardsOf = (metric: Sample["metric"]) =>
+    emitted.flatMap((observed) => (observed.metric === metric ? (observed.labels.shard ?? []) : []));
+  const told = new Set(shardsOf("redisops_shard_up"));
+  return shardsOf("redisops_shard_key_space_ratio")
+    .filter((shard) => !told.has(shard))
+    .flatMap((shard) => shardSamples({ role, shard }, "timeout"));
+}
+
 /** The role is up when any of its shards is; how much of the key space that is has a metric of its own. */
 function roleSamples(
   role: RedisRole,
@@ -127,6 +137,9 @@ export function availabilityProbe(role: RedisRole, config: RedisConnectionConfig
       const failed = outcomes.find((outcome) => outcome !== undefined);
       if (failed !== undefined) throw failed;
     },
-    conclude: (error, emitted) => roleSamples(role, error, emitted),
+    conclude: (error, emitted) => [
+      ...(error?.code === "PROBE_TIMEOUT" ? hungShards(role, emitted) : []),
+      ...roleSamples(role, error, emitted),
+    ],
   };
 }

@@ -1,10 +1,11 @@
+import type { RedisRole } from "../../catalog/roles.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import type { NodeConnection } from "../../core/redis/connect.ts";
 import type { Scrape } from "../probe.ts";
 import { serverUntried } from "../role-availability.ts";
 import { canaryKeys } from "./canary-keys.ts";
 import { eachShard } from "./each-shard.ts";
-import type { RoleConnections } from "./role-connections.ts";
+import { RunState } from "./run-state.ts";
 
 /** What became of a role's canaries. */
 export interface CanaryOutcome {
@@ -12,6 +13,11 @@ export interface CanaryOutcome {
   readonly ratio: number | undefined;
   readonly failures: readonly RedisopsError[];
 }
+
+const right = new RunState<{ ratio: number }>(() => ({ ratio: 0 }));
+
+/** The share of the key space whose canary has come out right so far in a run, 0..1. */
+export const canaryRatioSoFar = (scrape: Scrape): number => right.of(scrape).ratio;
 
 /** An error for a canary that came out wrong. `what` completes a sentence on the server. */
 export function canaryWrong({ target }: NodeConnection, what: string): RedisopsError {
@@ -23,16 +29,19 @@ export function canaryWrong({ target }: NodeConnection, what: string): RedisopsE
  * when it does not come out right.
  */
 export async function tryCanaries(
-  connections: RoleConnections,
+  role: RedisRole,
   purpose: string,
-  left: Scrape["left"],
+  scrape: Scrape,
   check: (connection: NodeConnection, key: string) => Promise<void>,
 ): Promise<CanaryOutcome> {
-  const { answers, failures } = await eachShard(connections, left, async (connection, shard) => {
+  const connections = scrape.redis(role);
+  const { answers, failures } = await eachShard(connections, scrape.left, async (connection, shard) => {
     const keys = canaryKeys(purpose, connections.config.topology, shard);
     for (const key of keys) {
       try {
-        return await check(connection, key);
+        await check(connection, key);
+        right.of(scrape).ratio += shard.keySpaceRatio;
+        return;
       } catch (error) {
         // The slot is on its way to another shard, which says nothing against this one: another slot will do.
         const moving = error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message);

@@ -31,7 +31,7 @@ function persistence(wanted: string, { info, settings }: Live): Omit<Finding, "r
       wanted === "aof" ? "lost_at_restart" : wanted === "none" ? "old_at_restart" : undefined,
     );
   }
-  if (wanted === "aof") return found(rdb === undefined ? "no aof" : "none", "lost_at_restart");
+  if (wanted === "aof") return found(rdb === undefined ? "rdb or none" : "none", "lost_at_restart");
   // INFO alone does not tell whether snapshots are made.
   if (rdb === undefined) return undefined;
   return found("none", wanted === "rdb" ? "lost_at_restart" : undefined);
@@ -106,6 +106,6 @@ export function judgeReplicas(expected: number, inSync: number): Finding {
     rule: "replicas",
     declared: `${expected} in sync`,
     observed: `${inSync} in sync`,
-    consequence: inSync < expected ? "no_spare" : undefined,
+    consequence: inSync >= expected ? undefined : inSync > 0 ? "fewer_spares" : "no_spare",
   };
 }

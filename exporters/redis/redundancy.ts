@@ -41,8 +41,20 @@ export async function redundancyOf(
 }
 
 /**
+ * How many most shards have; of two numbers as frequent the higher one, and one at least where any has one. Not the most
+ * that one has: spares beyond that are there to move to a shard that lost its own (Redis Cluster specification, “Replica
+ * migration”).
+ */
+function usualReplicas(shards: Topology["shards"]): number {
+  const counts = shards.map(({ replicas }) => replicas?.length ?? 0);
+  const frequency = (count: number) => counts.filter((other) => other === count).length;
+  const [usual = 0] = counts.toSorted((a, b) => frequency(b) - frequency(a) || b - a);
+  return Math.max(usual, counts.some((count) => count > 0) ? 1 : 0);
+}
+
+/**
  * How many replicas each shard should have: what is declared, else one behind Sentinels, which are there to promote it,
- * and in a cluster as many as the shard with the most. Undefined where nothing says so.
+ * and in a cluster as many as most shards have. Undefined where nothing says so.
  */
 export function expectedReplicas(
   { contract }: Pick<RedisConnectionConfig, "contract">,
@@ -55,6 +67,6 @@ export function expectedReplicas(
     case "sentinel":
       return 1;
     case "cluster":
-      return Math.max(0, ...shards.map(({ replicas }) => replicas?.length ?? 0));
+      return usualReplicas(shards);
   }
 }

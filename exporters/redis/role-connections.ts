@@ -74,7 +74,7 @@ export class RoleConnections {
     const { config } = this;
     const known = this.#known.get(describeTarget(this.role, config));
     if (known !== undefined || config.topology !== "cluster") return known ?? [];
-    return config.nodes.map((address) => ({
+    return [...new Set(config.nodes)].map((address) => ({
       address,
       kind: "primary",
       shard: undefined,

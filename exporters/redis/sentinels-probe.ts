@@ -80,6 +80,7 @@ function agreementSamples(role: RedisRole, views: Views): Sample[] {
 /** Every Sentinel of a role: whether it answers, what it sees, and whether a failover is possible now. */
 export function sentinelsProbe(role: RedisRole, config: SentinelConfig): Probe {
   const runs = new RunState<Views>(() => new Map());
+  const sentinels = [...new Set(config.sentinels)];
   return {
     name: "sentinels",
     role,
@@ -90,7 +91,7 @@ export function sentinelsProbe(role: RedisRole, config: SentinelConfig): Probe {
       const connections = scrape.redis(role);
       const views = runs.of(scrape);
       const failures = await Promise.all(
-        config.sentinels.map(async (node) => {
+        sentinels.map(async (node) => {
           try {
             const view = await connections.sentinel(config, node);
             views.set(node, view);
@@ -113,11 +114,11 @@ export function sentinelsProbe(role: RedisRole, config: SentinelConfig): Probe {
       const cutOff = error?.code === "PROBE_TIMEOUT";
       if (views.size === 0 && !cutOff) return [];
       const answered = [...views.values()].filter((view) => view !== undefined);
-      const hung = cutOff ? config.sentinels.filter((node) => !views.has(node)) : [];
+      const hung = cutOff ? sentinels.filter((node) => !views.has(node)) : [];
       return [
         ...hung.map((node) => sample("redisops_sentinel_up", { role, node }, 0)),
         ...agreementSamples(role, views),
-        ...groupSamples(role, config.sentinels.length, answered),
+        ...groupSamples(role, sentinels.length, answered),
       ];
     },
   };

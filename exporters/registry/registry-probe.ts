@@ -5,7 +5,7 @@ import { registryKeyMatcher } from "../../core/registry/entry.ts";
 import { canaryScript } from "../../core/registry/scripts.ts";
 import { sample } from "../../core/samples.ts";
 import type { Probe } from "../probe.ts";
-import { canaryWrong, tryCanaries } from "../redis/canary.ts";
+import { canaryRatioSoFar, canaryWrong, tryCanaries } from "../redis/canary.ts";
 import type { KeyWitnesses } from "../redis/key-witnesses.ts";
 import { estimateRoleKeys } from "../redis/role-key-sample.ts";
 import { withoutCanary } from "../role-availability.ts";
@@ -38,7 +38,7 @@ export function registryProbe(config: NonNullable<RolesConfig["registry"]>, witn
     address: describeTarget("registry", config),
     async run(emit, scrape) {
       const [canaries, estimates] = await Promise.all([
-        tryCanaries(scrape.redis("registry"), "registry", scrape.left, checkEntry),
+        tryCanaries("registry", "registry", scrape, checkEntry),
         estimateRoleKeys("registry", matches, scrape, witnesses),
       ]);
       const { keys, withoutTtl } = estimates;
@@ -57,6 +57,6 @@ export function registryProbe(config: NonNullable<RolesConfig["registry"]>, witn
       const [failure] = [...canaries.failures, ...estimates.failures];
       if (failure !== undefined) throw failure;
     },
-    conclude: withoutCanary("redisops_registry_canary_ratio", labels),
+    conclude: withoutCanary("redisops_registry_canary_ratio", labels, canaryRatioSoFar),
   };
 }

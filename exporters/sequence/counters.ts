@@ -8,7 +8,7 @@ import { shardOfKey } from "../redis/slots.ts";
 
 /** How live counters compare with what Postgres holds. */
 export interface CounterComparison {
-  /** Conversations whose counter was read; what a dead shard holds is not among them. */
+  /** Conversations whose counter was read; what a dead shard holds, or what is on its way to another shard, is not among them. */
   readonly compared: number;
   /** Those whose counter is below a sequence number that is in use, or gone: their next ids are in use already. */
   readonly regressed: number;
@@ -39,6 +39,8 @@ export async function compareCounters(
     let foreign: RedisopsError | undefined;
     const shortfalls = own.flatMap(({ sequence }, index) => {
       const [error, text] = replies?.[index] ?? [];
+      // The conversation is on its way to another shard; the others are compared all the same.
+      if (error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message)) return [];
       if (error instanceof Error && !/^WRONGTYPE\b/.test(error.message)) throw error;
       const counter = error ? undefined : parseCounter(typeof text === "string" ? text : null);
       if (counter !== undefined) return [Math.max(0, sequence - counter)];

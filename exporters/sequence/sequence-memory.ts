@@ -23,14 +23,14 @@ export class SequenceMemory {
   regressions = 0;
   readonly #counts = new Map<string, LastCount>();
 
-  /** What the canary under a key last counted, if anything. */
-  lastCount(key: string): LastCount | undefined {
-    return this.#counts.get(key);
+  /** What a canary, named by its servers and its key, last counted, if anything. */
+  lastCount(canary: string): LastCount | undefined {
+    return this.#counts.get(canary);
   }
 
-  counted(key: string, count: number, lifetime: number): void {
-    this.#counts.delete(key);
-    this.#counts.set(key, { count, at: Date.now(), lifetime });
+  counted(canary: string, count: number, lifetime: number): void {
+    this.#counts.delete(canary);
+    this.#counts.set(canary, { count, at: Date.now(), lifetime });
     const [oldest] = this.#counts.keys();
     if (this.#counts.size > mostCanaries && oldest !== undefined) this.#counts.delete(oldest);
   }

@@ -6,7 +6,7 @@ import { sample } from "../../core/samples.ts";
 import { canaryScript } from "../../core/sequence/canary-script.ts";
 import type { PostgresSample } from "../postgres-sample.ts";
 import type { Probe, Scrape } from "../probe.ts";
-import { canaryWrong, tryCanaries } from "../redis/canary.ts";
+import { canaryRatioSoFar, canaryWrong, tryCanaries } from "../redis/canary.ts";
 import { withoutCanary } from "../role-availability.ts";
 import { compareCounters } from "./counters.ts";
 import type { SequenceMemory } from "./sequence-memory.ts";
@@ -19,19 +19,21 @@ const canaryLifetime = 7 * 24 * 3_600_000;
 const firstLifetime = 10 * 60_000;
 
 /** Counts on from what this exporter counted before; a lower or missing count is a store that lost data. */
-function checkCount(memory: SequenceMemory) {
+function checkCount(memory: SequenceMemory, servers: string) {
   return async (connection: NodeConnection, key: string): Promise<void> => {
+    // Other servers, after a reload, never had the counts of the former ones.
+    const canary = `${servers} ${key}`;
     // What is known when the question is sent: a run at the same time may learn more before the answer is here.
-    const last = memory.lastCount(key);
+    const last = memory.lastCount(canary);
     const lifetime = last === undefined ? firstLifetime : canaryLifetime;
     const count = Number(await canaryScript.run(connection.client, [key], [lifetime]));
     const expired = last === undefined || Date.now() - last.at > last.lifetime / 2;
     if (expired || count > last.count) {
-      memory.counted(key, Math.max(count, expired ? 0 : (memory.lastCount(key)?.count ?? 0)), lifetime);
+      memory.counted(canary, Math.max(count, expired ? 0 : (memory.lastCount(canary)?.count ?? 0)), lifetime);
       return;
     }
     memory.regressions += 1;
-    memory.counted(key, count, lifetime);
+    memory.counted(canary, count, lifetime);
     throw canaryWrong(
       connection,
       `has lost data: its canary counter was at ${last.count} and ${count === 1 ? "is gone" : `went back to ${count - 1}`}`,
@@ -45,9 +47,10 @@ export function sequenceProbe(
   maxima: PostgresSample<SequenceMaximum> | undefined,
   memory: SequenceMemory,
 ): Probe {
-  const canaries = async (emit: Parameters<Probe["run"]>[0], { left, redis }: Scrape) => {
+  const address = describeTarget("sequence", config);
+  const canaries = async (emit: Parameters<Probe["run"]>[0], scrape: Scrape) => {
     const purpose = `sequence:${memory.exporter}`;
-    const { ratio, failures } = await tryCanaries(redis("sequence"), purpose, left, checkCount(memory));
+    const { ratio, failures } = await tryCanaries("sequence", purpose, scrape, checkCount(memory, address));
     if (ratio !== undefined) emit(sample("redisops_sequence_canary_ratio", labels, ratio));
     return failures;
   };
@@ -75,19 +78,19 @@ export function sequenceProbe(
       return [toRedisopsError(error)];
     }
   };
-  const verdict = withoutCanary("redisops_sequence_canary_ratio", labels);
+  const verdict = withoutCanary("redisops_sequence_canary_ratio", labels, canaryRatioSoFar);
   return {
     name: "sequence",
     role: "sequence",
     group: "sequence",
     target: "sequence",
-    address: describeTarget("sequence", config),
+    address,
     async run(emit, scrape) {
       const [failure] = (await Promise.all([canaries(emit, scrape), counters(emit, scrape)])).flat();
       if (failure !== undefined) throw failure;
     },
-    conclude: (error, emitted) => [
-      ...verdict(error, emitted),
+    conclude: (error, emitted, scrape) => [
+      ...verdict(error, emitted, scrape),
       sample("redisops_sequence_canary_regressions_total", labels, memory.regressions),
     ],
   };

@@ -195,6 +195,22 @@ describe("the filter’s replicas", { timeout: 2 * patience }, () => {
       (found) => ofReplica(found, "canary_absent_ratio", replica.port) === 0,
     );
     expect(ofReplica(page, "fill_ratio", replica.port)).toBe(bloom(page, "fill_ratio"));
+    // As behind one translated address.
+    const twin = await startReplica(workspace, redis, { name: "twin" });
+    await withRedis(twin.port, async (client) => {
+      await client.config("SET", "replica-announce-port", replica.port);
+      await client.call("REPLICAOF", "NO", "ONE");
+      await client.call("REPLICAOF", "127.0.0.1", redis.port);
+    });
+    await withRedis(redis.port, (client) =>
+      waitUntil(
+        async () =>
+          (await client.info("replication")).split(`port=${replica.port},state=online`).length === 3,
+        { what: "both replicas to have one address", deadlineMs: patience },
+      ),
+    );
+    expect(ofReplica(await exporter.scrape(), "readable", replica.port)).toBe(1);
+    await twin.kill();
     await replica.kill();
     await exporter.scrapeUntil(
       "the replica to be forgotten",

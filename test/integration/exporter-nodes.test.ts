@@ -289,6 +289,16 @@ describe("a primary with a replica", { timeout: patience }, () => {
   });
 });
 
+describe("a cluster’s node that redisops.yaml names twice", { timeout: patience }, () => {
+  it("is reported once while nobody tells the topology", async () => {
+    const nobody = `127.0.0.1:${await workspace.port()}`;
+    const exporter = await startExporter(workspace, {
+      roles: { registry: { topology: "cluster", nodes: [nobody, nobody] } },
+    });
+    expect((await exporter.scrape()).value("redisops_redis_up", { node: nobody })).toBe(0);
+  });
+});
+
 describe("a server that hangs", { timeout: patience }, () => {
   it("is down by itself, and the role’s only other server answers", async () => {
     const hung: RedisServer = await startRedis(workspace, { name: "hung" });

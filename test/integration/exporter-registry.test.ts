@@ -152,9 +152,16 @@ describe("the registry’s canary", { timeout: patience }, () => {
     nodes[0]?.server.pause();
     await frozen([nodes[0]?.server.pid ?? 0]);
     const page = await exporter.scrape();
+    // The scrape's own deadline, before the probe's.
+    const cutOff = await exporter.scrape(2);
     nodes[0]?.server.resume();
-    expect(success(page)).toBe(0);
-    expect(canary(page)).toBeCloseTo(2 / 3, 3);
+    for (const found of [page, cutOff]) {
+      expect(success(found)).toBe(0);
+      expect(canary(found)).toBeCloseTo(2 / 3, 3);
+      const up = found.all("redisops_shard_up").map(({ labels, value }) => `${labels.shard}: ${value}`);
+      expect(up.sort()).toEqual(["0: 0", "1: 1", "2: 1"]);
+      expect(found.value("redisops_shard_failure", { shard: "0", error_class: "timeout" })).toBe(1);
+    }
     expect(entries(page)).toBe((perShard[1] ?? 0) + (perShard[2] ?? 0));
     expect(page.verdict("registry")).toBe("up");
   });

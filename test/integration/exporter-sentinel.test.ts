@@ -84,6 +84,22 @@ describe("the Sentinels of a role", { timeout: patience }, () => {
     expect(await facts()).toContain("3 of 3 Sentinels answer");
   });
 
+  it("are counted once when redisops.yaml names one twice", async () => {
+    const [first = ""] = sentinels.addresses;
+    const twice = await startExporter(workspace, {
+      roles: {
+        registry: { topology: "sentinel", sentinels: [...sentinels.addresses, first], primary: "p" },
+      },
+    });
+    const page = await twice.scrapeUntil(
+      "a failover to be possible",
+      (found) => found.value("redisops_sentinel_failover_possible") === 1,
+    );
+    expect(page.value("redisops_sentinels_reachable")).toBe(3);
+    const named = page.all("redisops_sentinel_up").map(({ labels }) => labels.node);
+    expect(named.sort()).toEqual([...sentinels.addresses].sort());
+  });
+
   it("cannot fail over when one of three is left, dead or hung, although the primary is well", async () => {
     const [first, second, third] = sentinels.servers;
     await first?.kill();

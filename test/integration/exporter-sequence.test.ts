@@ -1,3 +1,4 @@
+import slotOf from "cluster-key-slot";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
@@ -5,6 +6,7 @@ import { parseConfig } from "../../core/config/load.ts";
 import { sequenceId, timestampId } from "../../core/sequence/message-id.ts";
 import { Probes } from "../../exporters/probes.ts";
 import { SequenceClient } from "../../fallbacks/sequence/sequence-client.ts";
+import { moveSlots } from "../../lab/servers/cluster-reshard.ts";
 import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { withRedis } from "../../lab/servers/redis-client.ts";
 import { startRedisCluster } from "../../lab/servers/redis-cluster.ts";
@@ -119,6 +121,26 @@ describe("the sequence canary", { timeout: patience }, () => {
       const after = await each.scrape();
       expect([canary(after), regressions(after), success(after)]).toEqual([1, 1, 1]);
     }
+  });
+
+  it("is not held against the counts of other servers that a reload puts in their place", async () => {
+    const others = await startRedis(workspace, { name: "others" });
+    let moved = false;
+    const load = () => {
+      const role = { ...standalone(), ...(moved ? { address: `127.0.0.1:${others.port}` } : {}) };
+      return parseConfig(stringify({ platform: "test", roles: { sequence: role } }), "test.yaml");
+    };
+    const exporter = await startExporter(workspace, {}, { load });
+    for (let scrape = 0; scrape < 3; scrape++) expect(canary(await exporter.scrape())).toBe(1);
+    moved = true;
+    expect(exporter.server.state.reload()).toBeUndefined();
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const page = await exporter.scrape();
+      expect([canary(page), regressions(page), success(page)]).toEqual([1, 0, 1]);
+    }
+    await others.restart({ empty: true });
+    expect(regressions(await exporter.scrape())).toBe(1);
+    await others.stop();
   });
 
   it("is lower after a restart with an older snapshot, and says by how much", async () => {
@@ -318,6 +340,34 @@ describe("in a Redis Cluster", { timeout: patience }, () => {
     const exporter = await exporterOf({ role: { topology: "cluster", nodes: [...addresses] } });
     const whole = await exporter.scrape();
     expect([canary(whole), behind(whole), success(whole)]).toEqual([expect.closeTo(1, 6), 0, 1]);
+
+    // Conversations that are on their way between shards are left out alone.
+    const [from, to] = nodes;
+    if (from === undefined || to === undefined) throw new Error("there are three nodes");
+    const keys = await withRedis(from.port, (client) => client.keys("seq:*"));
+    const whileAllOpen = async (
+      [key, ...rest]: readonly string[],
+      look: () => Promise<void>,
+    ): Promise<void> => {
+      if (key === undefined) return look();
+      await moveSlots(from.port, to.port, [slotOf(key)], {
+        whileOpen: async () => {
+          await withRedis(from.port, (client) => client.migrate("127.0.0.1", to.port, key, 0, 5000));
+          await whileAllOpen(rest, look);
+        },
+      });
+    };
+    await whileAllOpen(keys, async () => {
+      const open = await exporter.scrape();
+      expect([canary(open), behind(open), success(open)]).toEqual([expect.closeTo(1, 6), 0, 1]);
+      expect(sampled(open)).toBeLessThan(sampled(whole) ?? 0);
+      expect(sampled(open)).toBeGreaterThan(0);
+    });
+    await moveSlots(to.port, from.port, keys.map(slotOf));
+    await exporter.scrapeUntil(
+      "all nodes to agree again",
+      (found) => found.value("redisops_cluster_views") === 1,
+    );
     await nodes[1]?.server.kill();
     const page = await exporter.scrape();
     expect(canary(page)).toBeCloseTo(2 / 3, 3);
