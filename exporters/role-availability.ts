@@ -9,6 +9,11 @@ export function serverUntried(error: unknown): boolean {
   return error instanceof RedisopsError && error.code === "SECRET_UNRESOLVED";
 }
 
+/** Whether redisops could not do what applications do, for want of a secret or a right: that says nothing about them. */
+export function canaryUntried(error: RedisopsError): boolean {
+  return serverUntried(error) || error.code === "REDIS_AUTH";
+}
+
 /** The contract's metrics of whether a role's server answers, and if not, how it failed. */
 export function availabilitySamples(role: Role, failure: ErrorClass | undefined): Sample[] {
   return [
@@ -30,7 +35,7 @@ export function withoutCanary<
     | "redisops_sequence_canary_ratio",
 >(metric: Name, labels: { readonly role: Role }, soFar: (scrape: Scrape) => number) {
   return (error: RedisopsError | undefined, emitted: readonly Sample[], scrape: Scrape): readonly Sample[] =>
-    error === undefined || serverUntried(error) || emitted.some((observed) => observed.metric === metric)
+    error === undefined || canaryUntried(error) || emitted.some((observed) => observed.metric === metric)
       ? []
       : [{ metric, labels, value: soFar(scrape) }];
 }

@@ -1,19 +1,42 @@
 import { isUtf8 } from "node:buffer";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import type { ConfigProblem } from "./config-problem.ts";
 
 /** Larger files are refused; a real configuration has some kilobytes. */
-const maxConfigBytes = 1_048_576;
+export const maxConfigBytes = 1_048_576;
 
-/** Reads a file up to one byte over the limit, so that a device or a pipe without an end does no harm. */
-function readBounded(path: string): Buffer {
-  const file = openSync(path, "r");
+/** Longest wait for a pipe's writer, in milliseconds; the process does nothing else meanwhile. */
+const pipePatience = 10_000;
+/** Milliseconds between two looks at a pipe. */
+const pipePause = 10;
+
+/** As readSync, of a file that was opened without blocking: waits a while for a pipe that has nothing yet. */
+function readSoon(file: number, buffer: Buffer, offset: number, until: number): number {
+  for (;;) {
+    try {
+      return readSync(file, buffer, offset, buffer.length - offset, null);
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+      if (performance.now() > until) throw new Error("it is a pipe whose writer does not get to an end");
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pipePause);
+    }
+  }
+}
+
+/**
+ * Reads a file up to one byte over the limit, so that a device or a pipe without an end does no harm. Throws what the file
+ * system throws.
+ */
+export function readBounded(path: string): Buffer {
+  // To open a pipe that nobody writes to would else wait for ever, and hold up every scrape.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const until = performance.now() + pipePatience;
   try {
     const buffer = Buffer.alloc(maxConfigBytes + 1);
     let length = 0;
     let read = -1;
     while (read !== 0 && length < buffer.length) {
-      read = readSync(file, buffer, length, buffer.length - length, null);
+      read = readSoon(file, buffer, length, until);
       length += read;
     }
     return buffer.subarray(0, length);

@@ -7,12 +7,18 @@ function codeOf(error: unknown): string {
   return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
 }
 
+/** What PgBouncer says to a client that sets its statement timeout. */
+const fromPooler = /unsupported startup parameter/;
+
 function verdict(error: unknown): { code: ErrorCodeName; errorClass: ErrorClass } {
   const code = codeOf(error);
   const message = messageOf(error);
   if (error instanceof AggregateError && error.errors.length > 0) return verdict(error.errors[0]);
   if (code === "ECONNREFUSED") return { code: "POSTGRES_REFUSED", errorClass: "refused" };
-  if (code === "57014" || code === "55P03" || code === "ETIMEDOUT" || /timeout/i.test(message)) {
+  if (fromPooler.test(message)) return { code: "POSTGRES_ERROR", errorClass: "other" };
+  // A user, database, schema or table that an error names may be called “timeout”.
+  const worded = !/^(?:28|3D|3F|42)/.test(code) && /timeout/i.test(message);
+  if (code === "57014" || code === "55P03" || code === "ETIMEDOUT" || worded) {
     return { code: "POSTGRES_TIMEOUT", errorClass: "timeout" };
   }
   if (/^28/.test(code) || code === "42501" || /password must be a string|SASL/.test(message)) {
@@ -44,5 +50,14 @@ export function postgresErrorClass(error: unknown): ErrorClass {
 /** Any error of a Postgres call as an error for the reader. `target` names the database and the address. */
 export function postgresError(error: unknown, target: string): RedisopsError {
   if (error instanceof RedisopsError) return error;
-  return new RedisopsError(verdict(error).code, `${target}: ${messageOf(error)}`, { target, cause: error });
+  const message = messageOf(error);
+  return new RedisopsError(verdict(error).code, `${target}: ${message}`, {
+    target,
+    cause: error,
+    ...(fromPooler.test(message)
+      ? {
+          next: "Set postgres.address to Postgres itself; PgBouncer’s address belongs under postgres.pgbouncer.",
+        }
+      : {}),
+  });
 }

@@ -53,6 +53,9 @@ export function guardedApp(
       socket.end(
         `HTTP/1.1 ${status}\r\nContent-Type: text/plain\r\nContent-Length: ${line.length}\r\nConnection: close\r\n\r\n${line}`,
       );
+      // This ends one direction only, and a client that never ends the other would keep its connection.
+      const goodbye = setTimeout(() => socket.destroy(), limits.goodbye);
+      socket.once("close", () => clearTimeout(goodbye));
     },
   });
   app.removeAllContentTypeParsers();

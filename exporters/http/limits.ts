@@ -16,6 +16,8 @@ export const limits = {
   headersTimeout: 10_000,
   /** Until a request is there whole. */
   requestTimeout: 20_000,
+  /** For a client whose request was refused to read why, and hang up. */
+  goodbye: 1_000,
   /** Without a byte on a connection, while a request is answered too. */
   idleTimeout: 120_000,
   /** Between two requests of one connection; longer than the usual scrape interval of a minute. */

@@ -26,7 +26,7 @@ function row(probe: Probe, last: LastResult | undefined): string {
       ? "not probed yet"
       : last.error === undefined
         ? "ok"
-        : `${last.error.code}: ${last.error.message} Next: ${last.error.next}`;
+        : `${last.error.code}: ${last.error.message.replace(/\.?$/, ".")} Next: ${last.error.next}`;
   const when = last === undefined ? "" : `${moment(last.startedAt)}, ${last.seconds.toFixed(3)} s`;
   const query = new URLSearchParams({ target: probe.group, module: probe.name, debug: "true" });
   const cells = [probe.group, probe.name, outcome, when].map((text) => `<td>${escapeHtml(text)}</td>`);

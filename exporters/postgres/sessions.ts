@@ -20,7 +20,8 @@ export interface Sessions {
 
 /**
  * One row for each state. A session hides its state, kind and transaction from a user that has neither its role nor
- * pg_monitor. Costs one look at each connection slot, so at most max_connections.
+ * pg_monitor; that it belongs to a user tells it from an autovacuum worker, which takes no connection. Costs one look at
+ * each connection slot, so at most max_connections.
  */
 const statesQuery = `
   SELECT CASE WHEN state IN ('active', 'idle') THEN state
@@ -30,7 +31,7 @@ const statesQuery = `
          count(*) FILTER (WHERE backend_type IS NULL)::int AS hidden,
          extract(epoch FROM min(xact_start) FILTER (WHERE xact_start < now() - interval '1 second'))::float8 AS oldest
   FROM pg_stat_activity
-  WHERE backend_type = 'client backend' OR (backend_type IS NULL AND datname IS NOT NULL)
+  WHERE backend_type = 'client backend' OR (backend_type IS NULL AND datname IS NOT NULL AND usesysid IS NOT NULL)
   GROUP BY 1`;
 
 /**

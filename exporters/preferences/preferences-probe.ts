@@ -15,7 +15,7 @@ import { CacheReads, median, timedReads } from "./cache-reads.ts";
 import { entryStates, judgeEntries } from "./judge-entries.ts";
 import type { PreferencesMemory } from "./preferences-memory.ts";
 import { burstLength, measureReadCapacity } from "./read-capacity.ts";
-import { changedUsers, changesSource, randomUsers } from "./sampled-users.ts";
+import { changedUsers, changesSource, isStandby, randomUsers } from "./sampled-users.ts";
 
 const role = "preferences";
 const labels = { role } as const;
@@ -65,6 +65,10 @@ export function preferencesProbe(target: PreferencesTarget, memory: PreferencesM
     emit: (sample: Sample) => void,
     { trace }: Scrape,
   ): Promise<unknown> => {
+    if (await isStandby(client)) {
+      trace(`no entry is judged: ${where} is a standby, whose rows may be older than the entries`);
+      return undefined;
+    }
     const source = await changesSource(client, tables);
     if (source === "none") {
       trace(

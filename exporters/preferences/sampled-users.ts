@@ -38,6 +38,12 @@ export async function changesSource(client: Client, tables: PreferencesConfig): 
   return found?.indexed === true ? "changed_at" : "none";
 }
 
+/** Whether this is a standby, whose rows may be older than what the cache was filled from. */
+export async function isStandby(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ standby: boolean }>("SELECT pg_is_in_recovery() AS standby");
+  return rows[0]?.standby === true;
+}
+
 /**
  * Looks at 300 changes each from the newest one on, and from 1,000, 4,000, ... 1,024,000 ids before it: however fast changes
  * are made, some of them are old enough, and a change within the hour can be met. At most 2,100 rows by primary key.

@@ -2,7 +2,7 @@ import type { RedisRole } from "../../catalog/roles.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import type { NodeConnection } from "../../core/redis/connect.ts";
 import type { Scrape } from "../probe.ts";
-import { serverUntried } from "../role-availability.ts";
+import { canaryUntried } from "../role-availability.ts";
 import { canaryKeys } from "./canary-keys.ts";
 import { eachShard } from "./each-shard.ts";
 import { RunState } from "./run-state.ts";
@@ -49,7 +49,7 @@ export async function tryCanaries(
       }
     }
   });
-  const tried = answers.length > 0 || failures.some((failure) => !serverUntried(failure));
+  const tried = answers.length > 0 || failures.some((failure) => !canaryUntried(failure));
   return {
     ratio: tried ? answers.reduce((sum, { shard }) => sum + shard.keySpaceRatio, 0) : undefined,
     failures,

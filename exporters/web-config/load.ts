@@ -1,10 +1,9 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { createSecureContext } from "node:tls";
 import { ConfigError } from "../../core/config/load.ts";
 import { describeIssues } from "../../core/config/problems.ts";
-import { readText } from "../../core/config/read-text.ts";
+import { maxConfigBytes, readBounded, readText } from "../../core/config/read-text.ts";
 import { readYaml, type YamlDocument } from "../../core/config/yaml-document.ts";
 import { messageOf } from "../../core/errors.ts";
 import { type TlsSection, type WebConfig, webConfigJsonSchema, webConfigSchema } from "./schema.ts";
@@ -77,7 +76,10 @@ function material(path: string, section: TlsSection): TlsMaterial {
     const file = section[`${name}_file`];
     if (file === undefined) return section[name];
     try {
-      return readFileSync(resolve(dirname(path), file), "utf8");
+      // A comment between certificates need not be UTF-8.
+      const bytes = readBounded(resolve(dirname(path), file));
+      if (bytes.length > maxConfigBytes) throw new Error(`it is longer than ${maxConfigBytes} bytes`);
+      return bytes.toString("utf8");
     } catch (error) {
       throw new Complaint(place(name), `cannot be read: ${messageOf(error)}`);
     }
@@ -128,11 +130,7 @@ function parseWebConfig(text: string, path: string): { config: WebConfig; yaml: 
   throw new ConfigError("WEB_CONFIG_INVALID", path, problems);
 }
 
-/**
- * Reads a web configuration with the files that it names. Throws a ConfigError (WEB_CONFIG_INVALID) that says where it
- * is wrong; no message repeats a hash or a key.
- */
-export function loadWebConfig(path: string): LoadedWebConfig {
+function readWebConfig(path: string): { config: WebConfig; yaml: YamlDocument } {
   let text: ReturnType<typeof readText>;
   try {
     text = readText(path);
@@ -140,7 +138,24 @@ export function loadWebConfig(path: string): LoadedWebConfig {
     throw invalid(path, `cannot be read: ${messageOf(error)}`);
   }
   if (typeof text !== "string") throw invalid(path, text.message, text.line, text.column);
-  const { config, yaml } = parseWebConfig(text, path);
+  return parseWebConfig(text, path);
+}
+
+/** The files that a web configuration names as it is on disk now; undefined when it cannot be used itself. */
+export function filesNamedIn(path: string): string[] | undefined {
+  try {
+    return filesOf(path, readWebConfig(path).config.tls_server_config);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Reads a web configuration with the files that it names. Throws a ConfigError (WEB_CONFIG_INVALID) that says where it
+ * is wrong; no message repeats a hash or a key.
+ */
+export function loadWebConfig(path: string): LoadedWebConfig {
+  const { config, yaml } = readWebConfig(path);
   const section = config.tls_server_config;
   if (section === undefined) return { config, tls: undefined };
   try {

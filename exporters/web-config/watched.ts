@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { ConfigError } from "../../core/config/load.ts";
 import { type RedisopsError, toRedisopsError } from "../../core/errors.ts";
-import { filesOf, type LoadedWebConfig, loadWebConfig } from "./load.ts";
+import { filesNamedIn, filesOf, type LoadedWebConfig, loadWebConfig } from "./load.ts";
 
 const restart = {
   line: 1,
@@ -33,15 +33,17 @@ export class WatchedWebConfig {
     this.#path = path;
     this.#changed = changed;
     this.#loaded = loadWebConfig(path);
-    this.#files = this.#named();
+    this.#files = [path, ...filesOf(path, this.#loaded.config.tls_server_config)];
     this.#seen = this.#fingerprints();
   }
 
   /** The newest good configuration; the same object as long as nothing changes. */
   get current(): LoadedWebConfig {
-    const now = this.#fingerprints();
-    if (now === this.#seen) return this.#loaded;
-    this.#seen = now;
+    if (this.#fingerprints() === this.#seen) return this.#loaded;
+    // Those that it names now, also where they are not good yet: what mends them must be noticed.
+    const named = filesNamedIn(this.#path);
+    if (named !== undefined) this.#files = [this.#path, ...named];
+    this.#seen = this.#fingerprints();
     try {
       const loaded = loadWebConfig(this.#path);
       if ((loaded.tls === undefined) !== (this.#loaded.tls === undefined)) {
@@ -49,8 +51,6 @@ export class WatchedWebConfig {
       }
       this.#loaded = loaded;
       this.#error = undefined;
-      this.#files = this.#named();
-      this.#seen = this.#fingerprints();
     } catch (error) {
       this.#error = toRedisopsError(error);
     }
@@ -61,10 +61,6 @@ export class WatchedWebConfig {
   /** Why the files as they are now are not in use; undefined when they are. */
   get error(): RedisopsError | undefined {
     return this.#error;
-  }
-
-  #named(): string[] {
-    return [this.#path, ...filesOf(this.#path, this.#loaded.config.tls_server_config)];
   }
 
   #fingerprints(): string {

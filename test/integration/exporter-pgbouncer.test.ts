@@ -140,6 +140,16 @@ describe("the PgBouncer probe", { timeout: patience }, () => {
     await expectDown(await exporterOf(console({ user: "stranger" })), "not allowed");
   });
 
+  it("is not to be taken for Postgres itself, which says what to do", async () => {
+    const address = `127.0.0.1:${bouncer.port}`;
+    const exporter = await startExporter(workspace, { postgres: database.section({ address, tables: {} }) });
+    expect((await exporter.scrape()).verdict("postgres")).toBe("other");
+    const { error } = await exporter.result("postgres", "postgres");
+    expect(error?.code).toBe("POSTGRES_ERROR");
+    expect(error?.message).toContain("unsupported startup parameter");
+    expect(error?.next).toContain("postgres.pgbouncer");
+  });
+
   it("answers in time while PgBouncer hangs, and tells when it is down", async () => {
     const exporter = await exporterOf(console(), { exporter: { probe_timeout: "1s" } });
     expect(up(await exporter.scrape())).toBe(1);

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Secret } from "../../core/config/secret.ts";
 import { connectPostgres } from "../../core/postgres/connect.ts";
 import { startRedis } from "../../lab/servers/redis.ts";
+import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { startStallingProxy } from "../fixtures/stalling-proxy.ts";
@@ -159,6 +160,33 @@ describe("the Postgres probe", { timeout: patience }, () => {
     await answer;
   });
 
+  it("takes no autovacuum worker for a connection that hides something", async () => {
+    await database.admin.query("CREATE ROLE onlooker LOGIN PASSWORD 'onlooker'");
+    const password = await secretFile(workspace, "onlooker");
+    const exporter = await exporterOf(database.section({ user: "onlooker", password, tables: {} }));
+    // One that crawls, so that it is still there when it is to be counted.
+    for (const setting of ["naptime = '1s'", "vacuum_cost_delay = '100ms'", "vacuum_cost_limit = 1"])
+      await database.admin.query(`ALTER SYSTEM SET autovacuum_${setting}`);
+    await database.admin.query("SELECT pg_reload_conf()");
+    try {
+      await database.admin.query("CREATE TABLE churned AS SELECT n FROM generate_series(1, 200000) AS n");
+      await database.admin.query("DELETE FROM churned");
+      await waitUntil(
+        async () => (await database.admin.query("SELECT 1 FROM pg_stat_progress_vacuum")).rowCount === 1,
+        { what: "an autovacuum worker at work", deadlineMs: patience },
+      );
+      const page = await exporter.scrape();
+      const atWork = await database.admin.query("SELECT 1 FROM pg_stat_progress_vacuum");
+      expect(atWork.rowCount).toBeGreaterThan(0);
+      expect(page.value("redisops_postgres_hidden_sessions")).toBe(1); // the test's own connection
+      expect(page.value("redisops_postgres_connections", { state: "other" })).toBe(1);
+    } finally {
+      await database.admin.query("ALTER SYSTEM RESET ALL");
+      await database.admin.query("SELECT pg_reload_conf()");
+      await database.admin.query("DROP TABLE IF EXISTS churned");
+    }
+  });
+
   it("is refused when nothing listens", async () => {
     const port = await workspace.port();
     const exporter = await exporterOf(database.section({ address: `127.0.0.1:${port}` }));
@@ -303,14 +331,15 @@ describe("the Postgres probe", { timeout: patience }, () => {
   });
 
   it("names the table that is missing, and the privilege", async () => {
-    const missing = { pending_deliveries: { table: "no_such_table" } };
+    // Its name is to be taken for no timeout.
+    const missing = { pending_deliveries: { table: "no_such_timeout" } };
     const exporter = await exporterOf(database.section({ tables: missing }));
     const page = await exporter.scrape();
     expect(page.verdict("postgres")).toBe("up");
     expect(page.value("redisops_probe_success", { probe: "pending_deliveries" })).toBe(0);
     const { error } = await exporter.result("pending_deliveries", "pending_deliveries");
     expect(error?.code).toBe("POSTGRES_RELATION_MISSING");
-    expect(error?.message).toContain("no_such_table");
+    expect(error?.message).toContain("no_such_timeout");
     expect(error?.next).toContain("postgres.tables");
 
     await database.admin.query(

@@ -1,3 +1,5 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { Client } from "pg";
@@ -198,6 +200,26 @@ describe("sampled entries", { timeout: patience }, () => {
         "ALTER TABLE preference_changes ALTER changed_at SET DEFAULT clock_timestamp()",
       );
     }
+  });
+
+  it("are not judged on a standby, whose rows may be older than they are", async () => {
+    const standby = await startDatabase(workspace, { name: "standby" });
+    await standby.admin.query(preferencesSchema);
+    await choose("ahead", true, standby.admin);
+    await standby.admin.query("UPDATE preference_changes SET changed_at = now() - interval '1 minute'");
+    await standby.admin.query("SELECT pg_current_xact_id()");
+    const entry = await read("ahead", standby.admin);
+    await store("ahead", { ...entry, optedOut: [] }); // as the primary has it by now
+    const postgres = standby.section({ tables: { preferences: {} } });
+    const exporter = await startExporter(workspace, { postgres, roles: { preferences: standalone() } });
+    expect(states(await exporter.scrape())).toMatchObject({ stale: 1 });
+    await writeFile(join(workspace.dir, "standby", "data", "standby.signal"), "");
+    await standby.server.restart();
+    const page = await exporter.scrape();
+    expect(states(page)).toEqual({});
+    expect(success(page)).toBe(1);
+    expect(seconds(page, "postgres")).toBeGreaterThan(0);
+    expect((await exporter.result("preferences", "preferences")).trace.join()).toContain("is a standby");
   });
 
   it("are judged in a cluster, also while one of its shards is down", async () => {

@@ -1,4 +1,8 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { limits } from "../../exporters/http/limits.ts";
+import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { patience } from "../fixtures/processes.ts";
 import { malformedHosts, malformedQuestions } from "../unit/exporters/web/malformed-questions.ts";
@@ -62,6 +66,25 @@ describe("an exporter that is sent garbage", { timeout: patience }, () => {
     const answers = await Promise.all(slow);
     for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 /);
     await stillWell();
+  });
+
+  it("gets rid of slow clients that do not even hang up", async () => {
+    const slow = Array.from({ length: limits.connections }, () =>
+      connect({ port, host: "127.0.0.1", allowHalfOpen: true }).on("error", () => undefined),
+    );
+    try {
+      for (const client of slow) client.write("GET /metrics HTTP/1.1\r\nHost: a\r\n");
+      await Promise.all(slow.map((client) => once(client, "connect")));
+      // On a connection of its own: fetch may have one open from before.
+      const another = () => writeRaw(port, "GET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+      expect(await another()).toBe("");
+      await waitUntil(async () => (await another()).startsWith("HTTP/1.1 200 "), {
+        what: "room for another client",
+        deadlineMs: patience,
+      });
+    } finally {
+      for (const client of slow) client.destroy();
+    }
   });
 
   it("takes a bounded number of connections", async () => {
