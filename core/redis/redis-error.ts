@@ -18,6 +18,11 @@ const codeOfClass: Readonly<Record<RedisErrorClass, ErrorCodeName>> = {
   other: "REDIS_ERROR",
 };
 
+/** Whether a cluster's node answered that the key's slot is another's now, or on its way there. */
+export function slotHasMoved(error: unknown): boolean {
+  return error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message);
+}
+
 /** What TLS says when the server's certificate is not the one that was expected, or it speaks no TLS. */
 const tlsFailure = /certificate|SSL routines|EPROTO|ERR_TLS/i;
 

@@ -4,6 +4,7 @@ import { withDeadline } from "../../core/deadline.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { commandError, type NodeConnection } from "../../core/redis/connect.ts";
 import { keysOf } from "../../core/redis/key-pattern.ts";
+import { slotHasMoved } from "../../core/redis/redis-error.ts";
 import type { RoleConnections } from "../redis/role-connections.ts";
 import type { CachedEntry } from "./judge-entries.ts";
 import type { ChangedUser } from "./sampled-users.ts";
@@ -15,9 +16,6 @@ export const timedReads = 5;
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
-
-/** The slot is on its way to another shard; that says nothing of the entry. */
-const moving = (error: Error) => /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message);
 
 /** Reads users' entries from the cache, each from the primary that has it. */
 export class CacheReads {
@@ -44,7 +42,8 @@ export class CacheReads {
       const node = await this.#intime(this.#connections.primaryFor(key), "the preferences cache");
       const asked = performance.now();
       await this.#intime(node.client.get(key), node.target).catch((error: unknown) => {
-        if (!(error instanceof Error && moving(error))) throw commandError(error, node);
+        // A slot that is on its way to another shard says nothing of the entry.
+        if (!slotHasMoved(error)) throw commandError(error, node);
       });
       seconds.push((performance.now() - asked) / 1_000);
     }
@@ -87,7 +86,7 @@ export class CacheReads {
       if (error === null) return [{ ...user, value: typeof value === "string" ? value : null }];
       // A key of another type is no entry that this layout knows.
       if (error.message.startsWith("WRONGTYPE")) return [{ ...user, value: "" }];
-      if (moving(error)) return [];
+      if (slotHasMoved(error)) return [];
       throw error;
     });
   }

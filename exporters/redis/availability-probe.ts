@@ -5,7 +5,7 @@ import type { RedisConnectionConfig } from "../../core/config/redis-section.ts";
 import { withDeadline } from "../../core/deadline.ts";
 import { RedisopsError, toRedisopsError } from "../../core/errors.ts";
 import { commandError, describeTarget, type NodeConnection } from "../../core/redis/connect.ts";
-import { redisErrorClass } from "../../core/redis/redis-error.ts";
+import { redisErrorClass, slotHasMoved } from "../../core/redis/redis-error.ts";
 import { type Sample, sample } from "../../core/samples.ts";
 import type { Probe, Scrape } from "../probe.ts";
 import { availabilitySamples, serverUntried } from "../role-availability.ts";
@@ -38,8 +38,7 @@ async function write(connection: NodeConnection, keys: readonly string[], left: 
       return (performance.now() - asked) / 1000;
     } catch (error) {
       // The slot is on its way to another shard, which says nothing against this one: another slot will do.
-      const moving = error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message);
-      if (!moving || key === keys.at(-1)) throw commandError(error, connection);
+      if (!slotHasMoved(error) || key === keys.at(-1)) throw commandError(error, connection);
     }
   }
   throw new RedisopsError("REDIS_CLUSTER_DOWN", `${target} serves no slot`, { target });

@@ -1,6 +1,7 @@
 import type { RedisRole } from "../../catalog/roles.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import type { NodeConnection } from "../../core/redis/connect.ts";
+import { slotHasMoved } from "../../core/redis/redis-error.ts";
 import type { Scrape } from "../probe.ts";
 import { canaryUntried } from "../role-availability.ts";
 import { canaryKeys } from "./canary-keys.ts";
@@ -44,8 +45,7 @@ export async function tryCanaries(
         return;
       } catch (error) {
         // The slot is on its way to another shard, which says nothing against this one: another slot will do.
-        const moving = error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message);
-        if (!moving || key === keys.at(-1)) throw error;
+        if (!slotHasMoved(error) || key === keys.at(-1)) throw error;
       }
     }
   });

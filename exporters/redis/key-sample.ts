@@ -1,4 +1,5 @@
 import type { NodeConnection } from "../../core/redis/connect.ts";
+import { slotHasMoved } from "../../core/redis/redis-error.ts";
 import { RedisScript } from "../../core/redis/script.ts";
 
 /** What was seen of a server's keys without reading all of them. redisops' own canaries are left out. */
@@ -67,7 +68,7 @@ const listOf = (reply: unknown): readonly unknown[] => (Array.isArray(reply) ? r
 
 /** A canary in a slot that has moved to another shard is not there. */
 function movedAway(error: unknown): number {
-  if (error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message)) return 0;
+  if (slotHasMoved(error)) return 0;
   throw error;
 }
 

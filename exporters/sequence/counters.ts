@@ -1,5 +1,6 @@
 import { RedisopsError } from "../../core/errors.ts";
 import type { SequenceMaximum } from "../../core/postgres/sequence-maxima.ts";
+import { slotHasMoved } from "../../core/redis/redis-error.ts";
 import { parseCounter, sequenceKeys } from "../../core/sequence/counter.ts";
 import type { Scrape } from "../probe.ts";
 import { eachShard } from "../redis/each-shard.ts";
@@ -40,7 +41,7 @@ export async function compareCounters(
     const shortfalls = own.flatMap(({ sequence }, index) => {
       const [error, text] = replies?.[index] ?? [];
       // The conversation is on its way to another shard; the others are compared all the same.
-      if (error instanceof Error && /^(?:MOVED|ASK|TRYAGAIN)\b/.test(error.message)) return [];
+      if (slotHasMoved(error)) return [];
       if (error instanceof Error && !/^WRONGTYPE\b/.test(error.message)) throw error;
       const counter = error ? undefined : parseCounter(typeof text === "string" ? text : null);
       if (counter !== undefined) return [Math.max(0, sequence - counter)];
