@@ -1,10 +1,12 @@
 import type { RecordedSeriesName } from "../catalog/recorded-series.ts";
+import { type Slo, slos, sloWindows } from "../catalog/slos.ts";
 import type { ProviderAddress } from "./provider-addresses.ts";
 
 /** A recording rule of Prometheus. */
 export interface RecordingRule {
   readonly record: RecordedSeriesName;
   readonly expr: string;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** The account of answers whose client does not say which it used. */
@@ -111,6 +113,25 @@ export const preferencesRules: readonly RecordingRule[] = [
     expr: `max by (role) (redisops_preference_read_capacity) / ((${readsFromCache} or ${cacheHits}) > 0)`,
   },
 ];
+
+/** Each objective's events and the bad share of them, over every window that an alert or a board reads. */
+export const sloRules: readonly RecordingRule[] = Object.entries<Slo>(slos).flatMap(([slo, { bad, all }]) =>
+  sloWindows.flatMap((window) => {
+    const over = (expression: string) => expression.replaceAll("$window", window);
+    const labels = { slo, window };
+    // Recorded just before: a rate over three days is not worth computing thrice.
+    const events = `sum by (role) (redisops:slo_events:rate{slo="${slo}",window="${window}"})`;
+    return [
+      { record: "redisops:slo_events:rate" as const, expr: over(all), labels },
+      {
+        record: "redisops:slo_errors:ratio" as const,
+        // Bad events may never have happened: then their counter may be absent, and the share is 0.
+        expr: `((${over(bad)}) or 0 * ${events}) / (${events} > 0)`,
+        labels,
+      },
+    ];
+  }),
+);
 
 /** The rules of the providers in the order in which Prometheus has to evaluate them. `window` is what the alert rates counters over. */
 export function recordingRules(addresses: readonly ProviderAddress[], window: string): RecordingRule[] {

@@ -4,10 +4,16 @@ import { ProviderThrottled } from "../catalog/modes/ProviderThrottled.ts";
 import { modes } from "../catalog/modes.ts";
 import { type Role, roles } from "../catalog/roles.ts";
 import type { ThresholdOverrides } from "../core/config/thresholds-section.ts";
-import { signalPromql } from "../core/signal/promql.ts";
+import { burnRatePromql, signalPromql } from "../core/signal/promql.ts";
 import { effectiveThresholds, thresholdValue } from "../core/signal/thresholds.ts";
 import type { ProviderAddress } from "./provider-addresses.ts";
-import { preferencesRules, type RecordingRule, recordingRules, registryCoverage } from "./recording-rules.ts";
+import {
+  preferencesRules,
+  type RecordingRule,
+  recordingRules,
+  registryCoverage,
+  sloRules,
+} from "./recording-rules.ts";
 
 /** What the rules link to, and the overrides of their thresholds. */
 export interface RuleOptions {
@@ -24,7 +30,7 @@ const withoutSlash = (url: string) => url.replace(/\/+$/, "");
 export function linkAnnotations(mode: DegradationMode, options: RuleOptions): Record<string, string> {
   return {
     runbook_url: `${withoutSlash(options.runbookBaseUrl)}/${mode.id}.md`,
-    dashboard_url: `${withoutSlash(options.dashboardBaseUrl)}/d/redisops-overview?from=now-1h&to=now`,
+    dashboard_url: `${withoutSlash(options.dashboardBaseUrl)}/d/${mode.board}?from=now-1h&to=now`,
     command:
       mode.remedy.kind === "command" && mode.remedy.first === undefined
         ? mode.remedy.command
@@ -32,44 +38,110 @@ export function linkAnnotations(mode: DegradationMode, options: RuleOptions): Re
   };
 }
 
-/** The labels that a mode's rule adds to its alert. */
-export function ruleLabels(mode: DegradationMode): Record<string, string> {
-  return { severity: mode.severity, role: mode.role, nature: mode.nature };
+/** The labels that a mode's rule adds to its alert; where the mode may hold for any role, the series brings the role. */
+export function ruleLabels(
+  mode: DegradationMode,
+  severity: DegradationMode["severity"] = mode.severity,
+): Record<string, string> {
+  return { severity, ...(mode.role !== "any" && { role: mode.role }), nature: mode.nature };
 }
 
-/** What a role's alerts read in place of raw metrics. */
-function recordingRulesOf(role: Role, { thresholds, providers }: RuleOptions): readonly RecordingRule[] {
-  if (role === "registry") return [registryCoverage];
-  if (role === "preferences") return preferencesRules;
-  if (role !== "token_bucket") return [];
-  const window = thresholdValue(effectiveThresholds(ProviderThrottled, thresholds), "window");
-  return recordingRules(providers, String(window));
+/** The severities under which a mode's alert is known: a budget that burns slowly is a ticket of the same name. */
+export function alertSeverities({
+  signal,
+  severity,
+}: Pick<DegradationMode, "signal" | "severity">): readonly DegradationMode["severity"][] {
+  return signal.kind === "burn-rate" ? ["page", "ticket"] : [severity];
+}
+
+/** An alert rule of Prometheus. */
+export interface AlertRule {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+/** Rules that Prometheus evaluates one after the other. */
+export interface RuleGroup {
+  readonly name: string;
+  readonly rules: readonly (RecordingRule | AlertRule)[];
+}
+
+/** A mode's alert, once for each of its severities. */
+function alertRules(mode: DegradationMode, options: RuleOptions): AlertRule[] {
+  const { signal } = mode;
+  const thresholds = effectiveThresholds(mode, options.thresholds);
+  return alertSeverities(mode).map((severity) => ({
+    alert: mode.id,
+    expr:
+      signal.kind === "burn-rate" && severity !== "none"
+        ? burnRatePromql(signal, severity, thresholds)
+        : signalPromql(signal, thresholds),
+    for: String(thresholds.for),
+    labels: ruleLabels(mode, severity),
+    annotations: { summary: mode.summary, description: mode.description, ...linkAnnotations(mode, options) },
+  }));
+}
+
+/** The group that has what objectives record, and every alert on it, of whichever role. */
+const sloGroup = "slo" as const;
+
+type Group = Role | "any" | typeof sloGroup;
+
+const groupOf = ({ signal, role }: DegradationMode): Group => (signal.kind === "burn-rate" ? sloGroup : role);
+
+/** What the alerts of a group read in place of raw metrics. */
+function recordingRulesOf(group: Group, { thresholds, providers }: RuleOptions): readonly RecordingRule[] {
+  switch (group) {
+    case "registry":
+      return [registryCoverage];
+    case "preferences":
+      return preferencesRules;
+    case "token_bucket": {
+      const window = thresholdValue(effectiveThresholds(ProviderThrottled, thresholds), "window");
+      return recordingRules(providers, String(window));
+    }
+    case sloGroup:
+      return sloRules;
+    default:
+      return [];
+  }
 }
 
 /**
- * The Prometheus rule file: one group for each role, one alert for each degradation mode. What alerts read of recorded
- * series comes before them in the same group, so that it is of the same evaluation.
+ * The rules: a group for each role, and one for objectives; an alert for each degradation mode. What alerts read of
+ * recorded series comes before them in the same group, so that it is of the same evaluation.
  */
-export function renderRules(options: RuleOptions): string {
-  const groups = roles.flatMap((role) => {
-    const alerts = modes
-      .filter((mode) => mode.role === role)
-      .map((mode) => {
-        const thresholds = effectiveThresholds(mode, options.thresholds);
-        return {
-          alert: mode.id,
-          expr: signalPromql(mode.signal, thresholds),
-          for: String(thresholds.for),
-          labels: ruleLabels(mode),
-          annotations: {
-            summary: mode.summary,
-            description: mode.description,
-            ...linkAnnotations(mode, options),
-          },
-        };
-      });
-    const rules = [...recordingRulesOf(role, options), ...alerts];
-    return rules.length === 0 ? [] : [{ name: `redisops-${role}`, rules }];
+export function ruleGroups(options: RuleOptions): RuleGroup[] {
+  const groups: readonly Group[] = [...roles, "any", sloGroup];
+  return groups.flatMap((group) => {
+    const rules = [
+      ...recordingRulesOf(group, options),
+      ...modes.filter((mode) => groupOf(mode) === group).flatMap((mode) => alertRules(mode, options)),
+    ];
+    return rules.length === 0 ? [] : [{ name: `redisops-${group}`, rules }];
   });
-  return `# Generated from catalog/modes and alerts/recording-rules.ts; change those, then run npm run generate.\n${stringify({ groups }, { lineWidth: 0 })}`;
+}
+
+const origin =
+  "# Generated from catalog/modes and alerts/recording-rules.ts; change those, then run npm run generate.\n";
+
+const yaml = (value: unknown) => stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+
+/** The rules as Prometheus reads them from a file. */
+export function renderRules(options: RuleOptions): string {
+  return `${origin}${yaml({ groups: ruleGroups(options) })}`;
+}
+
+/** The rules as a resource of the Prometheus Operator. */
+export function renderPrometheusRule(options: RuleOptions): string {
+  const resource = {
+    apiVersion: "monitoring.coreos.com/v1",
+    kind: "PrometheusRule",
+    metadata: { name: "redisops", labels: { "app.kubernetes.io/name": "redisops" } },
+    spec: { groups: ruleGroups(options) },
+  };
+  return `${origin}# The operator takes it up where its labels and namespace are what the Prometheus resource selects (ruleSelector, ruleNamespaceSelector).\n${yaml(resource)}`;
 }

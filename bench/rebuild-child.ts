@@ -24,6 +24,7 @@ async function run(job: RebuildJob): Promise<RebuildReport> {
     signal: new AbortController().signal,
     onProgress: () => undefined,
     onStepEnd: () => undefined,
+    onWarning: () => undefined,
   };
   const { plan } = await preparePlan(bloom, context);
   const { seconds, verification } = await executePlan(bloom, context, plan);

@@ -62,6 +62,13 @@ export const applicationMetrics = {
     help: "Deliveries out of pending_deliveries that a connection server did not acknowledge; the message stays there.",
     labels: ["role"],
   },
+  redisops_delivery_delay_seconds: {
+    type: "histogram",
+    emitter: "application",
+    buckets: [0.1, 1, 5, 30, 120, 600, 3600],
+    help: "Time until a message’s connection server acknowledged it, from the moment at which the message was accepted and its recipient connected, whichever was later: time that the recipient was offline does not count, time that a registry outage hid the connection does.",
+    labels: ["role"],
+  },
   redisops_registry_connections: {
     type: "gauge",
     emitter: "application",

@@ -3,6 +3,7 @@ import { postgresMetrics } from "./exporter-metrics/postgres.ts";
 import { preferencesMetrics } from "./exporter-metrics/preferences.ts";
 import { providerMetrics } from "./exporter-metrics/providers.ts";
 import { rateLimitMetrics } from "./exporter-metrics/rate-limit.ts";
+import { recoveryMetrics } from "./exporter-metrics/recovery.ts";
 import { redisNodeMetrics } from "./exporter-metrics/redis-nodes.ts";
 import { registryMetrics } from "./exporter-metrics/registry.ts";
 import { roleAvailabilityMetrics } from "./exporter-metrics/role-availability.ts";
@@ -26,4 +27,5 @@ export const exporterMetrics = {
   ...tokenBucketMetrics,
   ...postgresMetrics,
   ...providerMetrics,
+  ...recoveryMetrics,
 } as const satisfies Record<string, MetricDefinition>;

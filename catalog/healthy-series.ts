@@ -1,37 +1,25 @@
-import type { FaultSeries } from "./mode.ts";
-
-type HealthySeries = Pick<FaultSeries, "metric" | "labels"> & {
-  readonly value: number;
-  /** A counter's increase per minute. */
-  readonly increase?: number;
-};
-
-const dedup = { role: "dedup" } as const;
-const postgres = { role: "postgres" } as const;
-const account = { role: "token_bucket", provider: "twilio", account: "main" } as const;
+import { healthyDedup } from "./healthy-series/dedup.ts";
+import type { HealthySeries } from "./healthy-series/healthy-series.ts";
+import { healthyPostgres } from "./healthy-series/postgres.ts";
+import { healthyPreferences } from "./healthy-series/preferences.ts";
+import { healthyRateLimit } from "./healthy-series/rate-limit.ts";
+import { healthyRecovery } from "./healthy-series/recovery.ts";
+import { healthyRegistry } from "./healthy-series/registry.ts";
+import { healthySelf } from "./healthy-series/self.ts";
+import { healthySequence } from "./healthy-series/sequence.ts";
+import { healthyTokenBucket } from "./healthy-series/token-bucket.ts";
+import { healthyTopology } from "./healthy-series/topology.ts";
 
 /** A healthy platform as Prometheus sees it: every alert must be silent on it, and every alert test departs from it. */
 export const healthySeries: readonly HealthySeries[] = [
-  { metric: "up", labels: { job: "redisops", instance: "exporter-1:9910" }, value: 1 },
-  { metric: "up", labels: { job: "redisops", instance: "exporter-2:9910" }, value: 1 },
-  { metric: "redisops_role_up", labels: { role: "registry" }, value: 1 },
-  { metric: "redisops_role_up", labels: { role: "rate_limit" }, value: 1 },
-  { metric: "redisops_role_up", labels: { role: "sequence" }, value: 1 },
-  { metric: "redisops_role_up", labels: { role: "preferences" }, value: 1 },
-  { metric: "redisops_role_up", labels: dedup, value: 1 },
-  { metric: "redisops_role_up", labels: { role: "token_bucket" }, value: 1 },
-  { metric: "redisops_role_up", labels: postgres, value: 1 },
-  { metric: "redisops_bloom_readable", labels: dedup, value: 1 },
-  { metric: "redisops_bloom_canary_ids", labels: dedup, value: 200 },
-  { metric: "redisops_bloom_canary_absent_ratio", labels: dedup, value: 0 },
-  { metric: "redisops_bloom_false_positive_ratio", labels: dedup, value: 0.004 },
-  { metric: "redisops_bloom_target_false_positive_ratio", labels: dedup, value: 0.01 },
-  { metric: "redisops_pending_deliveries", labels: { role: "registry" }, value: 2000 },
-  { metric: "redisops_pending_deliveries_deliverable_ratio", labels: { role: "registry" }, value: 0 },
-  { metric: "redisops_postgres_connections", labels: { ...postgres, state: "active" }, value: 12 },
-  { metric: "redisops_postgres_connections", labels: { ...postgres, state: "idle" }, value: 30 },
-  { metric: "redisops_postgres_connections_limit", labels: postgres, value: 97 },
-  { metric: "redisops_postgres_connections_refused", labels: postgres, value: 0 },
-  { metric: "redisops_provider_requests_total", labels: account, value: 0, increase: 6000 },
-  { metric: "redisops_provider_throttled_total", labels: account, value: 0, increase: 6 },
+  ...healthySelf,
+  ...healthyRegistry,
+  ...healthyRateLimit,
+  ...healthySequence,
+  ...healthyPreferences,
+  ...healthyDedup,
+  ...healthyTokenBucket,
+  ...healthyPostgres,
+  ...healthyTopology,
+  ...healthyRecovery,
 ];

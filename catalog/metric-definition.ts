@@ -6,9 +6,9 @@ export const labelMeanings = {
   source: "cache or postgres; of a capacity measured or declared",
   priority: "critical, high, normal or bulk",
   probe:
-    "the kind of probe: redis, nodes, sentinels, cluster, contract, registry, rate_limit, sequence, bloom, pending_deliveries, token_buckets, postgres, pgbouncer, preferences, provider",
+    "the kind of probe: redis, nodes, sentinels, cluster, contract, registry, rate_limit, sequence, bloom, pending_deliveries, token_buckets, postgres, pgbouncer, runs, preferences, provider",
   target:
-    "what the probe was pointed at: the role, pending_deliveries (the table), or provider/account as named in redisops.yaml",
+    "what the probe was pointed at: the role, pending_deliveries (the table), runs (the table), or provider/account as named in redisops.yaml",
   error_class:
     "refused, timeout, unreachable, auth, exhausted, loading, readonly, out_of_memory, write_refused, cluster_down, other",
   state:
@@ -21,6 +21,8 @@ export const labelMeanings = {
   provider: "the provider as named in redisops.yaml",
   account: "the account as named in redisops.yaml (never the provider’s own identifier)",
   status_class: "2xx, 3xx, 4xx (without 429), 429, 5xx, none (no answer)",
+  recovery: "the recovery as redisops recover names it: bloom, token-buckets",
+  mode: "the degradation mode that a drill brings about, by its id",
   version: "the released version of redisops, or of a Redis server",
 } as const;
 

@@ -12,5 +12,12 @@ export const metrics = {
 
 export type MetricName = keyof typeof metrics;
 
+/** The series that the histograms consist of. */
+export type HistogramSeriesName = {
+  [Name in MetricName]: (typeof metrics)[Name]["type"] extends "histogram"
+    ? `${Name}_${"bucket" | "count" | "sum"}`
+    : never;
+}[MetricName];
+
 /** The label names that a metric carries. */
 export type LabelsOf<Name extends MetricName> = Record<(typeof metrics)[Name]["labels"][number], string>;

@@ -1,4 +1,5 @@
-import type { LabelName, MetricName } from "./metrics.ts";
+import type { BoardId } from "./boards.ts";
+import type { HistogramSeriesName, LabelName, MetricName } from "./metrics.ts";
 import type { Role } from "./roles.ts";
 import type { Signal } from "./signal.ts";
 
@@ -20,6 +21,11 @@ export interface DiagnosisBranch {
 /** A command to run and the branches on what it shows. */
 export interface DiagnosisStep {
   readonly command: string;
+  /**
+   * Lines that the command prints in the state that the mode's drill brings about, in their order, others may be
+   * between them. `…` stands for what differs from run to run. Checked against the lab in CI.
+   */
+  readonly shows: readonly string[];
   readonly branches: readonly DiagnosisBranch[];
 }
 
@@ -30,6 +36,9 @@ export type Remedy =
       readonly command: string;
       /** What has to be done before the command can help, if anything. */
       readonly first?: string;
+      /** What the plan, and then the run, print after the mode's drill: as `DiagnosisStep.shows`. */
+      readonly planShows: readonly string[];
+      readonly executeShows: readonly string[];
       /** Which metric moves, and how far, when it worked. */
       readonly proof: string;
       readonly within: string;
@@ -46,10 +55,21 @@ export type Remedy =
       readonly whenItFails: string;
     };
 
+/** How the mode is brought about on the lab, and how that is undone. */
+export type Drill =
+  | {
+      readonly kind: "lab";
+      /** Arguments of `redisops lab inject`, one fault after the other. `redisops lab inject heal` undoes them. */
+      readonly inject: readonly string[];
+      /** What the lab cannot show of it, if anything. */
+      readonly limits?: string;
+    }
+  | { readonly kind: "none"; readonly reason: string };
+
 /** A metric that leaves its healthy value: `samples` one interval apart, starting at time 0. */
 export interface FaultSeries {
-  readonly metric: MetricName | "up";
-  readonly labels: Readonly<Partial<Record<LabelName | "job" | "instance", string>>>;
+  readonly metric: MetricName | HistogramSeriesName | "up";
+  readonly labels: Readonly<Partial<Record<LabelName | "job" | "instance" | "le", string>>>;
   /** Runs of equal samples; a counter's run gives its increase per interval instead. */
   readonly runs: readonly { readonly value: number | "stale"; readonly samples: number }[];
 }
@@ -58,7 +78,10 @@ export interface FaultSeries {
 export interface AlertScenario {
   readonly name: string;
   readonly faults: readonly FaultSeries[];
-  /** Ids of the modes that fire at that time; all others must be silent. The Watchdog is implied. */
+  /**
+   * Ids of the modes that fire at that time; all others must be silent. The Watchdog is implied. A mode whose signal is
+   * a burn rate says with which severities: `DegradedDecisionsBudgetBurn:page`, `DegradedDecisionsBudgetBurn:ticket`.
+   */
   readonly expect: readonly { readonly at: string; readonly firing: readonly string[] }[];
 }
 
@@ -73,7 +96,10 @@ export interface AlertExample {
 export interface DegradationMode {
   readonly id: string;
   readonly title: string;
-  readonly role: Role;
+  /** `any` where the alert's own label names the role. */
+  readonly role: Role | "any";
+  /** The board that on-call should look at first. */
+  readonly board: BoardId;
   /** `page` wakes somebody, `ticket` waits for the morning, `none` is never shown. */
   readonly severity: "page" | "ticket" | "none";
   /** Whether users feel it (symptom) or it leads to what they feel (cause). */
@@ -91,8 +117,11 @@ export interface DegradationMode {
   readonly normal: string;
   readonly frequency: string;
   readonly prevention: string;
+  /** What is different where the role runs on this topology; left out where nothing is. */
+  readonly topologies: Readonly<Partial<Record<"standalone" | "sentinel" | "cluster", string>>>;
   readonly diagnosis: readonly DiagnosisStep[];
   readonly remedy: Remedy;
+  readonly drill: Drill;
   /** Modes of the same role that this one causes and therefore silences while it fires. */
   readonly inhibits: readonly string[];
   /** Ids of the dashboard panels that show it. */

@@ -4,7 +4,7 @@ import type { LabelName } from "./metrics.ts";
 export interface RecordedSeries {
   readonly help: string;
   /** Labels of the contract, and those that only a recorded series has. */
-  readonly labels: readonly (LabelName | "code" | "job" | "instance")[];
+  readonly labels: readonly (LabelName | "code" | "job" | "instance" | "slo" | "window")[];
 }
 
 /**
@@ -39,6 +39,14 @@ export const recordedSeries = {
   "redisops:provider_limit_drift:ratio": {
     help: "How far the observed limit is from limit_per_second of redisops.yaml: -0.2 when the provider grants a fifth less.",
     labels: ["role", "provider", "account"],
+  },
+  "redisops:slo_events:rate": {
+    help: "Events per second that an objective is about (catalog/slos.ts), over the window that the label names.",
+    labels: ["slo", "window", "role", "provider"],
+  },
+  "redisops:slo_errors:ratio": {
+    help: "Share of those events that were bad. Absent while there are none.",
+    labels: ["slo", "window", "role", "provider"],
   },
 } as const satisfies Record<string, RecordedSeries>;
 

@@ -26,3 +26,9 @@ export const roleTitles: Readonly<Record<Role, string>> = {
   postgres: "Postgres",
   self: "redisops itself",
 };
+
+/** The same for a mode that may hold for any role. */
+export const modeRoleTitles: Readonly<Record<Role | "any", string>> = {
+  ...roleTitles,
+  any: "Any Redis role",
+};

@@ -2,11 +2,14 @@ import yargs, { type Argv } from "yargs";
 import { RedisopsError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { catalogCommand } from "./commands/catalog.ts";
 import { configCommand } from "./commands/config.ts";
+import { dashboardsCommand } from "./commands/dashboards.ts";
 import { exporterCommand } from "./commands/exporter.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { labCommand } from "./commands/lab.ts";
 import { recoverCommand } from "./commands/recover.ts";
+import { runbookCommand } from "./commands/runbook.ts";
 import { statusCommand } from "./commands/status.ts";
 
 /** Columns of the help where stdout is no terminal, and at most elsewhere. */
@@ -40,13 +43,19 @@ export function commandLine(words: readonly string[], finish: (code: number) => 
     .scriptName("redisops")
     .usage("$0 <command>\n\nKeeps a platform alive while one of its Redis roles is failing.")
     .command(statusCommand(finish))
+    .command(runbookCommand(finish))
     .command(recoverCommand(finish))
     .command(auditCommand(finish))
     .command(exporterCommand(finish))
     .command(configCommand(finish))
+    .command(dashboardsCommand(finish))
     .command(generateCommand(finish))
+    .command(catalogCommand(finish))
     .command(labCommand(finish))
-    .demandCommand(1, "Name a command: status, recover, audit, exporter, config, generate or lab")
+    .demandCommand(
+      1,
+      "Name a command: status, runbook, recover, audit, exporter, config, dashboards, generate, catalog or lab",
+    )
     .recommendCommands()
     .strictCommands()
     .strict()

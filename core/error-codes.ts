@@ -4,7 +4,9 @@ export const exitCodes = {
   failed: 1,
   planHasChanges: 2,
   verificationFailed: 7,
+  notOverwritten: 8,
   usage: 64,
+  denied: 77,
   webConfig: 78,
   interrupted: 130,
 } as const;
@@ -16,7 +18,7 @@ interface ErrorCode {
   readonly exitCode: number;
 }
 
-const { failed, usage, webConfig, interrupted, verificationFailed } = exitCodes;
+const { failed, usage, webConfig, interrupted, verificationFailed, notOverwritten, denied } = exitCodes;
 
 /** Every error that redisops reports. Codes are stable: scripts may depend on them. */
 export const errorCodes = {
@@ -164,6 +166,27 @@ export const errorCodes = {
     meaning: "Prometheus did not give a usable answer.",
     next: "Check prometheus.url in redisops.yaml.",
     exitCode: failed,
+  },
+  GRAFANA_UNAVAILABLE: {
+    meaning: "Grafana did not give a usable answer in time.",
+    next: "Check grafana.url in redisops.yaml, and that Grafana is up; then run the command again: boards that are there already stay as they are.",
+    exitCode: failed,
+  },
+  GRAFANA_DENIED: {
+    meaning: "Grafana rejects the token, or the token may not do this.",
+    next: "Give the service account of grafana.token the role Editor, or the permissions folders:create, dashboards:create and dashboards:write.",
+    exitCode: denied,
+  },
+  GRAFANA_REFUSED: {
+    meaning: "Grafana does not accept what it was asked to save.",
+    next: "Read Grafana’s message.",
+    exitCode: failed,
+  },
+  GRAFANA_BOARD_KEPT: {
+    meaning:
+      "Boards in Grafana were left as they are: redisops did not make them, somebody has changed them since, or Grafana reads them from files.",
+    next: "Compare with redisops dashboards diff; --force overwrites all but those from files, and what was changed by hand is in Grafana’s list of versions.",
+    exitCode: notOverwritten,
   },
   FILTER_ENGINE_UNSUPPORTED: {
     meaning: "The configured filter engine is redisbloom, and the server has no BF commands.",

@@ -33,18 +33,48 @@ function reasonOf(error: unknown, deadline: number): string {
   return messageOf(error instanceof TypeError ? (error.cause ?? error) : error);
 }
 
-/** The alerts that are pending or firing. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
-export async function activeAlerts(url: string, deadline: number): Promise<ActiveAlert[]> {
+/** Asks one of Prometheus’ endpoints. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
+async function ask<Reply>(
+  url: string,
+  path: string,
+  parameters: Readonly<Record<string, string>>,
+  deadline: number,
+  reply: z.ZodType<Reply>,
+): Promise<Reply> {
   try {
-    const response = await fetch(new URL("api/v1/alerts", url.endsWith("/") ? url : `${url}/`), {
-      signal: AbortSignal.timeout(deadline),
-    });
+    const address = new URL(path, url.endsWith("/") ? url : `${url}/`);
+    for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+    const response = await fetch(address, { signal: AbortSignal.timeout(deadline) });
     if (!response.ok) throw new Error(`status ${response.status}`);
-    return alertsReply.parse(await response.json()).data.alerts;
+    return reply.parse(await response.json());
   } catch (error) {
     throw new RedisopsError("PROMETHEUS_UNAVAILABLE", `Prometheus at ${url}: ${reasonOf(error, deadline)}`, {
       target: url,
       cause: error,
     });
   }
+}
+
+/** The alerts that are pending or firing. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
+export async function activeAlerts(url: string, deadline: number): Promise<ActiveAlert[]> {
+  return (await ask(url, "api/v1/alerts", {}, deadline, alertsReply)).data.alerts;
+}
+
+const vectorReply = z.object({
+  data: z.object({
+    resultType: z.literal("vector"),
+    result: z.array(z.object({ metric: labels, value: z.tuple([z.number(), z.string()]) })),
+  }),
+});
+
+/** A series of an instant query’s answer. */
+export interface InstantSample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** What a PromQL expression has at this moment. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
+export async function instantQuery(url: string, promql: string, deadline: number): Promise<InstantSample[]> {
+  const { data } = await ask(url, "api/v1/query", { query: promql }, deadline, vectorReply);
+  return data.result.map(({ metric, value: [, value] }) => ({ labels: metric, value: Number(value) }));
 }

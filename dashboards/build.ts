@@ -1,9 +1,12 @@
 import { type DashboardBuilder, RowBuilder } from "@grafana/grafana-foundation-sdk/dashboard";
+import type { BoardId } from "../catalog/boards.ts";
 import type { ThresholdOverrides } from "../core/config/thresholds-section.ts";
+import { boardSpecs } from "./boards.ts";
 import { boardFrame } from "./frame.ts";
 import { layOut, type Placed } from "./layout.ts";
-import { overviewRows } from "./overview/rows.ts";
+import type { BoardSpec } from "./panel.ts";
 import { panelNumber } from "./panel-number.ts";
+import { marked } from "./publishing/mark.ts";
 import { sdkPanel } from "./sdk-panel.ts";
 
 export interface DashboardOptions {
@@ -15,15 +18,13 @@ export interface DashboardOptions {
 
 /** A board as Grafana's file provisioning reads it (the classic schema, v1). */
 export interface BuiltDashboard {
+  readonly uid: BoardId;
   readonly fileName: string;
   /** The file's content: plain JSON, always in the same order. */
   readonly json: Readonly<Record<string, unknown>>;
   /** Panels by the name that the catalog's modes use, with the number that Grafana knows them by. */
   readonly panels: Readonly<Record<string, number>>;
 }
-
-const description =
-  "Every degradation mode of a platform that depends on Redis: which ones hold now, and the signals behind them, role by role.";
 
 function assertUnique(placed: readonly Placed[]): void {
   const owners = new Map<number, string>();
@@ -53,15 +54,18 @@ function toJson(board: DashboardBuilder): Record<string, unknown> {
   );
 }
 
-/** Builds all boards. The same options give the same content. */
-export function buildDashboards({ thresholds, runbookBaseUrl }: DashboardOptions): BuiltDashboard[] {
-  const uid = "redisops-overview";
-  const placed = layOut(overviewRows(thresholds));
+function buildBoard(spec: BoardSpec, runbookBaseUrl: string): BuiltDashboard {
+  const placed = layOut(spec.rows);
   assertUnique(placed);
-  const board = boardFrame(uid, "redisops / Overview", description, runbookBaseUrl);
+  const board = boardFrame(spec, runbookBaseUrl);
   addAll(board, placed, runbookBaseUrl);
   const panels = Object.fromEntries(
     placed.flatMap((each) => (each.kind === "panel" ? [[each.panel.id, panelNumber(each.panel.id)]] : [])),
   );
-  return [{ fileName: `${uid}.json`, json: toJson(board), panels }];
+  return { uid: spec.uid, fileName: `${spec.uid}.json`, json: marked(toJson(board)), panels };
+}
+
+/** Builds all boards. The same options give the same content. */
+export function buildDashboards({ thresholds, runbookBaseUrl }: DashboardOptions): BuiltDashboard[] {
+  return boardSpecs(thresholds).map((spec) => buildBoard(spec, runbookBaseUrl));
 }

@@ -5,5 +5,7 @@ export const colors = {
   ticket: "orange",
   page: "red",
   unknown: "purple",
+  /** Somebody has done this on purpose. */
+  undertaken: "blue",
   reference: "#8e8e8e",
 } as const;

@@ -1,8 +1,8 @@
 import type { DegradationMode } from "../catalog/mode.ts";
-import type { ThresholdSignal } from "../catalog/signal.ts";
+import type { PromqlSignal, Signal, ThresholdSignal } from "../catalog/signal.ts";
 import type { ThresholdOverrides } from "../core/config/thresholds-section.ts";
-import { signalLimit, signalValuePromql } from "../core/signal/promql.ts";
-import { effectiveThresholds } from "../core/signal/thresholds.ts";
+import { promqlValue, signalLimit, signalValuePromql } from "../core/signal/promql.ts";
+import { type EffectiveThresholds, effectiveThresholds } from "../core/signal/thresholds.ts";
 import { colors } from "./colors.ts";
 import type { ThresholdStep } from "./panel.ts";
 import { boardMatchers } from "./series.ts";
@@ -16,7 +16,10 @@ export interface DrawnSignal {
   readonly guardLimit: number | undefined;
 }
 
-function steps(comparison: ThresholdSignal["comparison"], limit: number, bad: string): ThresholdStep[] {
+type Comparison = ThresholdSignal["comparison"];
+
+/** Colours of values by what an alert's comparison makes of them. */
+export function limitSteps(comparison: Comparison, limit: number, bad: string): ThresholdStep[] {
   switch (comparison) {
     case ">":
       return [
@@ -38,9 +41,59 @@ function steps(comparison: ThresholdSignal["comparison"], limit: number, bad: st
   }
 }
 
+/** Binds the raw series of an alert's PromQL to the board's variables; recorded series are sums over processes. */
+function boundToBoard(expression: string): string {
+  const matchers = boardMatchers.join(",");
+  return expression.replace(
+    /\b(redisops_[a-z_]+|up(?=\{))(?![a-z_:(])(?:\{([^}]*)\})?/g,
+    (_, metric: string, own?: string) =>
+      `${metric}{${own === undefined || own.trim() === "" ? "" : `${own},`}${matchers}}`,
+  );
+}
+
+/** What a signal compares, as it is drawn, and what it is compared with; nothing where its series alone decide. */
+export interface Compared {
+  readonly expression: string;
+  readonly against: { readonly comparison: Comparison; readonly limit: number } | undefined;
+}
+
+function comparedBy(signal: Signal, thresholds: EffectiveThresholds): Compared | undefined {
+  switch (signal.kind) {
+    case "threshold":
+      return {
+        expression: signalValuePromql(signal, thresholds, boardMatchers),
+        against: { comparison: signal.comparison, limit: signalLimit(signal, thresholds) },
+      };
+    case "promql":
+      return {
+        expression: boundToBoard(promqlValue(signal, thresholds)),
+        against: signal.compared && {
+          comparison: signal.compared.comparison,
+          limit: signalLimit(signal.compared, thresholds),
+        },
+      };
+    case "burn-rate":
+      return undefined;
+  }
+}
+
+/** What a mode's alert compares; undefined for a budget, which is compared over several windows at once. */
+export function comparedSignal(mode: DegradationMode, overrides: ThresholdOverrides): Compared | undefined {
+  return comparedBy(mode.signal, effectiveThresholds(mode, overrides));
+}
+
+/** The colour that a value beyond the mode's limit has. */
+export function badColor({ severity }: DegradationMode): string {
+  return severity === "page" ? colors.page : colors.ticket;
+}
+
+function forEveryRole(signal: ThresholdSignal | PromqlSignal): ThresholdSignal | PromqlSignal {
+  return signal.kind === "threshold" ? { ...signal, measure: { metric: signal.measure.metric } } : signal;
+}
+
 /**
  * Draws what a mode's alert compares. With `everyRole` the signal's own selection is left out, so that one panel shows
- * all roles for which modes of this kind exist or may come to exist.
+ * all roles for which modes of this kind exist or may come to exist. Throws on a mode that compares no value.
  */
 export function drawSignal(
   mode: DegradationMode,
@@ -48,15 +101,17 @@ export function drawSignal(
   { everyRole = false }: { readonly everyRole?: boolean } = {},
 ): DrawnSignal {
   const { signal } = mode;
-  if (signal.kind !== "threshold") throw new Error(`${mode.id} has no threshold that a panel could draw`);
+  if (signal.kind === "burn-rate") throw new Error(`${mode.id} has no single value that a panel could draw`);
   const thresholds = effectiveThresholds(mode, overrides);
-  const drawn = everyRole ? { ...signal, measure: { metric: signal.measure.metric } } : signal;
-  const limit = signalLimit(signal, thresholds);
+  const drawn = comparedBy(everyRole ? forEveryRole(signal) : signal, thresholds);
+  if (drawn?.against === undefined) throw new Error(`${mode.id} has no limit that a panel could draw`);
+  const { comparison, limit } = drawn.against;
+  const guard = signal.kind === "threshold" ? signal.and : undefined;
   return {
-    expression: signalValuePromql(drawn, thresholds, boardMatchers),
+    expression: drawn.expression,
     limit,
-    steps: steps(signal.comparison, limit, mode.severity === "page" ? colors.page : colors.ticket),
-    guardLimit: signal.and === undefined ? undefined : signalLimit(signal.and, thresholds),
+    steps: limitSteps(comparison, limit, badColor(mode)),
+    guardLimit: guard === undefined ? undefined : signalLimit(guard, thresholds),
   };
 }
 

@@ -1,3 +1,6 @@
+import type { BoardId } from "../catalog/boards.ts";
+import type { RedisRole } from "../catalog/roles.ts";
+
 /** What a panel says about itself, whatever it draws. */
 interface PanelFrame {
   /** Stable name by which the catalog's modes refer to the panel. */
@@ -23,6 +26,16 @@ export interface ThresholdStep {
   readonly color: string;
 }
 
+/**
+ * When a query has series: on a healthy platform with traffic as well, only while one of some modes holds, after
+ * something else has happened, or nowhere but on platforms of another kind.
+ */
+export type Presence =
+  | "always"
+  | { readonly during: readonly string[] }
+  | { readonly after: string }
+  | { readonly elsewhere: string };
+
 /** One PromQL expression of a panel. */
 export interface PanelQuery {
   readonly expression: string;
@@ -35,6 +48,14 @@ export interface PanelQuery {
   readonly drawn?: "reference" | { readonly rightAxisUnit: string };
   /** Id of the mode that the series stands for: its values link to the mode's runbook page. */
   readonly mode?: string;
+  /** Where it is not the panel's, in a panel whose values are of several kinds. */
+  readonly unit?: string;
+  readonly decimals?: number;
+  readonly thresholds?: readonly ThresholdStep[];
+  /** `always` when left out. */
+  readonly present?: Presence;
+  /** What a role's servers must have for the series to be there; a role's part of the panel is empty without. */
+  readonly needs?: "replicas" | "cluster" | "sentinels";
 }
 
 /** A panel that draws metrics. Which modes it serves is said by the modes themselves (`DegradationMode.panels`). */
@@ -53,6 +74,12 @@ export interface DataPanel extends PanelFrame {
   readonly thresholds?: readonly ThresholdStep[];
   readonly states?: readonly PanelState[];
   readonly stacked?: boolean;
+  /** A logarithmic axis, for values of several orders of magnitude; it shows no 0. */
+  readonly logarithmic?: boolean;
+  /** Set where the panel is one role's part of another, with which it shares the modes that name that one. */
+  readonly narrows?: { readonly panel: string; readonly role: RedisRole };
+  /** Ids of modes that the panel stands for by its construction, beside those that name it. */
+  readonly standsFor?: readonly string[];
   /** Shown when there is no data: says why that can be. */
   readonly empty: string;
 }
@@ -70,4 +97,12 @@ export interface RowSpec {
   readonly id: string;
   readonly title?: string;
   readonly panels: readonly PanelSpec[];
+}
+
+/** A board before it is laid out. */
+export interface BoardSpec {
+  readonly uid: BoardId;
+  /** What the board answers, in a sentence or two. */
+  readonly description: string;
+  readonly rows: readonly RowSpec[];
 }

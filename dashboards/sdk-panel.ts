@@ -8,6 +8,8 @@ import {
   LegendDisplayMode,
   LegendPlacement,
   ReduceDataOptionsBuilder,
+  ScaleDistribution,
+  ScaleDistributionConfigBuilder,
   SortOrder,
   StackingConfigBuilder,
   StackingMode,
@@ -30,6 +32,7 @@ import { PanelBuilder as StatBuilder } from "@grafana/grafana-foundation-sdk/sta
 import { PanelBuilder as StateTimelineBuilder } from "@grafana/grafana-foundation-sdk/statetimeline";
 import { PanelBuilder as TextBuilder, TextMode } from "@grafana/grafana-foundation-sdk/text";
 import { PanelBuilder as TimeseriesBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
+import { boards } from "../catalog/boards.ts";
 import { modes } from "../catalog/modes.ts";
 import { colors } from "./colors.ts";
 import { datasource } from "./datasource.ts";
@@ -37,6 +40,7 @@ import type { GridPosition } from "./layout.ts";
 import type { DataPanel, PanelQuery, PanelSpec, TextPanel, ThresholdStep } from "./panel.ts";
 import { panelNumber } from "./panel-number.ts";
 import { runbookUrl } from "./runbook-url.ts";
+import { servedModes } from "./served-modes.ts";
 
 type DataBuilder = TimeseriesBuilder | StateTimelineBuilder | StatBuilder;
 
@@ -50,12 +54,12 @@ const legend = (displayMode: LegendDisplayMode, ...calcs: string[]) =>
 const tooltip = () =>
   new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending).hideZeros(false);
 
-function builderFor({ kind, thresholds, stacked = false }: DataPanel): DataBuilder {
+function builderFor({ kind, thresholds, stacked = false, logarithmic = false }: DataPanel): DataBuilder {
   switch (kind) {
     case "timeseries": {
       const line = thresholds === undefined ? GraphThresholdsStyleMode.Off : GraphThresholdsStyleMode.Dashed;
       const stacking = stacked ? StackingMode.Normal : StackingMode.None;
-      return new TimeseriesBuilder()
+      const builder = new TimeseriesBuilder()
         .legend(legend(LegendDisplayMode.Table, "lastNotNull", "max"))
         .tooltip(tooltip())
         .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassicByName))
@@ -64,6 +68,9 @@ function builderFor({ kind, thresholds, stacked = false }: DataPanel): DataBuild
         .lineWidth(1)
         .fillOpacity(stacked ? 30 : 10)
         .spanNulls(false);
+      return logarithmic
+        ? builder.scaleDistribution(new ScaleDistributionConfigBuilder().type(ScaleDistribution.Log).log(10))
+        : builder;
     }
     case "state-timeline":
       return new StateTimelineBuilder()
@@ -120,17 +127,37 @@ function queryProperties(query: PanelQuery, runbookBaseUrl: string): { id: strin
       { id: "max", value: null },
     );
   }
-  if (query.mode !== undefined) {
-    const url = runbookUrl(runbookBaseUrl, query.mode);
-    properties.push({ id: "links", value: [{ title: `Runbook: ${query.mode}`, url, targetBlank: true }] });
+  if (query.unit !== undefined) properties.push({ id: "unit", value: query.unit });
+  if (query.decimals !== undefined) properties.push({ id: "decimals", value: query.decimals });
+  if (query.thresholds !== undefined)
+    properties.push({
+      id: "thresholds",
+      value: { mode: ThresholdsMode.Absolute, steps: stepsOf(query.thresholds) },
+    });
+  const mode = modes.find(({ id }) => id === query.mode);
+  if (mode !== undefined) {
+    const runbook = {
+      title: `Runbook: ${mode.id}`,
+      url: runbookUrl(runbookBaseUrl, mode.id),
+      targetBlank: true,
+    };
+    const board = {
+      title: `Board: ${boards[mode.board]}`,
+      url: `/d/${mode.board}?\${__url_time_range}&\${__all_variables}`,
+      targetBlank: false,
+    };
+    properties.push({ id: "links", value: [runbook, board] });
   }
   return properties;
 }
 
+function stepsOf(steps: readonly ThresholdStep[]): Threshold[] {
+  return steps.map(({ from, color }) => ({ value: from ?? null, color }));
+}
+
 function thresholds(steps: readonly ThresholdStep[] | undefined): ThresholdsConfigBuilder {
   const own: readonly ThresholdStep[] = steps ?? [{ from: undefined, color: colors.healthy }];
-  const builder = new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute);
-  return builder.steps(own.map(({ from, color }): Threshold => ({ value: from ?? null, color })));
+  return new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(stepsOf(own));
 }
 
 function dataPanel(spec: DataPanel, runbookBaseUrl: string): DataBuilder {
@@ -169,8 +196,7 @@ export function sdkPanel(
   at: GridPosition,
   runbookBaseUrl: string,
 ): DataBuilder | TextBuilder {
-  const served = modes.filter(({ panels }) => panels.includes(spec.id));
-  const links = served.map(({ id }) =>
+  const links = servedModes(spec).map(({ id }) =>
     new DashboardLinkBuilder(`Runbook: ${id}`)
       .type(DashboardLinkType.Link)
       .url(runbookUrl(runbookBaseUrl, id))

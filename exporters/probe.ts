@@ -20,6 +20,7 @@ export type ProbeName =
   | "token_buckets"
   | "postgres"
   | "pgbouncer"
+  | "runs"
   | "preferences"
   | "provider";
 

@@ -13,6 +13,7 @@ import { ProviderCounts, providerProbes } from "./provider-probe.ts";
 import { availabilityProbe } from "./redis/availability-probe.ts";
 import type { KnownNodes } from "./redis/role-connections.ts";
 import { serverProbes } from "./redis/server-probes.ts";
+import { runsProbe } from "./runs-probe.ts";
 import { tokenBucketProbe } from "./token-bucket-probe.ts";
 
 /** The little that outlives a scrape, and also the configuration that it was made with. */
@@ -38,6 +39,7 @@ function postgresProbes({ roles, postgres, exporter }: Config): Probe[] {
   return [
     postgresProbe(postgres),
     ...(postgres.pgbouncer === undefined ? [] : [pgbouncerProbe(postgres.pgbouncer)]),
+    runsProbe(postgres),
     ...(pending === undefined
       ? []
       : [pendingProbe(postgres, pending, roles.registry, exporter.pending_count_limit)]),

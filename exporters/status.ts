@@ -14,6 +14,7 @@ import { jobFacts } from "./status/job-facts.ts";
 import { postgresFacts } from "./status/postgres-facts.ts";
 import { preferencesFacts } from "./status/preferences-facts.ts";
 import type { Read } from "./status/read.ts";
+import { recoveryFacts } from "./status/recovery-facts.ts";
 import { contractFacts, redisFacts } from "./status/redis-facts.ts";
 
 /** A mode that holds now. */
@@ -148,6 +149,7 @@ function holdingModes(
         );
         return {
           mode,
+          role: mode.role === "any" ? labels.role : mode.role,
           account: labels.account === undefined ? undefined : `${labels.provider}/${labels.account}`,
           since: alert?.activeAt.toISOString(),
         };
@@ -165,10 +167,16 @@ export function platformStatus(
   const samples = results.flatMap((result) => result.samples);
   const read = reader(samples);
   const holding = holdingModes(samples, thresholds, alerts);
-  const modesOf = (role: Role, account: string | undefined) =>
-    holding
-      .filter((held) => held.mode.role === role && held.account === account)
-      .map(({ mode, since }) => ({ id: mode.id, title: mode.title, since, ...remedyOf(mode) }));
+  const modesOf = (role: Role, account: string | undefined): HeldMode[] => {
+    const held = holding.filter((each) => each.role === role && each.account === account);
+    // It may hold for several shards or rules of the role.
+    return [...Map.groupBy(held, ({ mode }) => mode)].map(([mode, each]) => ({
+      id: mode.id,
+      title: mode.title,
+      since: each.flatMap(({ since }) => since ?? []).sort()[0],
+      ...remedyOf(mode),
+    }));
+  };
 
   const row = (
     role: Role,
@@ -202,6 +210,7 @@ export function platformStatus(
             ...observations(role, read, countLimit(own), now),
             ...jobFacts(role, read, samples),
             ...contractFacts(role, own),
+            ...recoveryFacts(role, read, samples, now),
           ]),
         ];
   };

@@ -1,7 +1,8 @@
-import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { formatDuration } from "../core/duration.ts";
 import { toRedisopsError } from "../core/errors.ts";
+import { announce } from "../core/recovery-runs/announce.ts";
+import { newRunId } from "../core/recovery-runs/run-id.ts";
 import { withSpan } from "../core/tracing.ts";
 import { earlierRates, Journal, journalFolder } from "./journal.ts";
 import type { Fact, Plan, Recovery, RecoveryContext, Run, Verification } from "./recovery.ts";
@@ -26,11 +27,6 @@ function expectedDuration(rates: readonly number[], items: number): string {
   const median = [...rates].sort((a, b) => a - b)[Math.floor(rates.length / 2)] ?? 0;
   const runs = rates.length === 1 ? "one earlier run" : `${rates.length} earlier runs`;
   return `about ${formatDuration((items / median) * 1000)} (${runs} on this machine)`;
-}
-
-function runId(recovery: string): string {
-  const time = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
-  return `${recovery}-${time}-${randomBytes(3).toString("hex")}`;
 }
 
 /** Says that the journal ends before the run did. */
@@ -58,16 +54,29 @@ export async function preparePlan<Details>(
 /**
  * Carries out a plan and verifies it. Every step is in the journal before it starts, or does not start; only what
  * completes the work that is live already goes on without a journal. Rejects with what stopped it; the journal then
- * says so too. A verification that does not hold is part of the report.
+ * says so too. A verification that does not hold is part of the report. While it runs, and how it ended, is also in the
+ * table of runs, where Postgres takes it.
  */
 export async function executePlan<Details>(
   recovery: Recovery<Details>,
-  context: RecoveryContext,
+  { onProgress, ...given }: RecoveryContext,
   plan: Plan<Details>,
 ): Promise<RunReport> {
   if (plan.refusal !== undefined) throw plan.refusal;
-  const id = runId(recovery.name);
-  const journal = new Journal(journalFolder(context.config), id);
+  const id = newRunId(recovery.name);
+  const journal = new Journal(journalFolder(given.config), id);
+  const visible = await announce(
+    given.config.postgres,
+    { kind: "recovery", name: recovery.name, role: recovery.role, run: id },
+    given.onWarning,
+  );
+  const context: RecoveryContext = {
+    ...given,
+    onProgress: (progress) => {
+      visible.progress(progress.done, progress.total);
+      onProgress(progress);
+    },
+  };
   const carryOut: Run["finish"] = async (name, work) => {
     const started = performance.now();
     const result = await withSpan(`recovery ${recovery.name} ${name}`, { "redisops.run": id }, work).finally(
@@ -87,7 +96,7 @@ export async function executePlan<Details>(
   };
   const run: Run = { id, step, finish };
   try {
-    return await withSpan(`recovery ${recovery.name}`, { "redisops.run": id }, async () => {
+    const report = await withSpan(`recovery ${recovery.name}`, { "redisops.run": id }, async () => {
       journal.append({ event: "started", run: id, recovery: recovery.name, plan: plan.details });
       const started = performance.now();
       await recovery.execute(context, plan, run);
@@ -98,10 +107,15 @@ export async function executePlan<Details>(
       const verification = { ...found, facts: [...found.facts, ...incomplete(journal)] };
       return { run: id, journal: journal.path, seconds, verification };
     });
+    await (report.verification.holds
+      ? visible.end("succeeded")
+      : visible.end("failed", "VERIFICATION_FAILED"));
+    return report;
   } catch (error) {
     const { code, message } = toRedisopsError(error);
     // What stopped the run matters more than that the disk is full as well.
     journal.note({ event: "failed", code, message });
+    await visible.end(code === "INTERRUPTED" ? "interrupted" : "failed", code);
     throw error;
   } finally {
     journal.close();

@@ -1,9 +1,9 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { RecoveryName } from "../catalog/recoveries.ts";
 import type { Config } from "../core/config/schema.ts";
 import { messageOf, RedisopsError } from "../core/errors.ts";
-import type { RecoveryName } from "./recovery.ts";
 
 /** One line of a run's journal. Every line is on disk before the run goes on. */
 export type JournalEntry = { readonly at: string } & (

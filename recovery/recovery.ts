@@ -1,3 +1,4 @@
+import type { RecoveryName } from "../catalog/recoveries.ts";
 import type { RedisRole } from "../catalog/roles.ts";
 import type { Config } from "../core/config/schema.ts";
 import type { RedisopsError } from "../core/errors.ts";
@@ -48,6 +49,8 @@ export interface RecoveryContext {
   readonly onProgress: (progress: Progress) => void;
   /** Called when a step has ended, well or not: no more progress of its phases will come. */
   readonly onStepEnd: () => void;
+  /** Told in a sentence what the operator should know although the run goes on. */
+  readonly onWarning: (message: string) => void;
 }
 
 /** A run under way: its identity, and its journal. */
@@ -69,9 +72,7 @@ export interface Recovery<Details = unknown> {
 }
 
 /** What each recovery is for; the keys are the names under which the CLI knows them. */
-export const recoveryPurposes = {
+export const recoveryPurposes: Readonly<Record<RecoveryName, string>> = {
   bloom: "Rebuild the deduplication filter from the notifications that Postgres has as sent",
   "token-buckets": "Fill the token bucket of every provider account",
-} as const;
-
-export type RecoveryName = keyof typeof recoveryPurposes;
+};

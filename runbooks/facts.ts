@@ -1,8 +1,10 @@
 import type { AlertScenario, DegradationMode } from "../catalog/mode.ts";
 import { modes } from "../catalog/modes.ts";
-import { signalPromql } from "../core/signal/promql.ts";
-import type { EffectiveThresholds } from "../core/signal/thresholds.ts";
-import { bullets, codeBlock, inlineCode } from "./markdown.ts";
+import type { BurnRateSignal } from "../catalog/signal.ts";
+import { burnRates, type Slo, slos } from "../catalog/slos.ts";
+import { type EffectiveThresholds, thresholdValue } from "../core/signal/thresholds.ts";
+import { conditionsOf } from "./conditions.ts";
+import { bullets, codeBlock, inlineCode, table } from "./markdown.ts";
 import { prose } from "./prose.ts";
 
 const links = (ids: readonly string[]) => ids.map((id) => `[${id}](${id}.md)`).join(", ");
@@ -41,6 +43,37 @@ function relations(mode: DegradationMode): string {
   return `${silences} ${silenced}`;
 }
 
+/** A share of events as people read it. */
+const percent = (ratio: number) => `${Number((ratio * 100).toPrecision(4))} %`;
+
+/** How fast a budget has to burn, and what that is as a share of bad events. */
+function burnRateBlocks(mode: DegradationMode, signal: BurnRateSignal, thresholds: EffectiveThresholds) {
+  const { events }: Slo = slos[signal.slo];
+  const objective = Number(thresholdValue(thresholds, signal.objective));
+  const rows = burnRates.map(({ severity, long, short, factor }) => [
+    severity,
+    `${long} and ${short}`,
+    `${factor} times`,
+    `more than ${percent((1 - objective) * factor)} bad`,
+  ]);
+  return [
+    `**Objective:** ${percent(objective)} of events are good over 30 days. ${prose(events, mode.id)} It fires when, in both windows of a line, the budget of ${percent(1 - objective)} burns that much faster than it lasts, and the long window had more than ${thresholdValue(thresholds, signal.minRate)} events a second:`,
+    table(["Severity", "Windows", "Burn rate", "That is"], rows),
+  ];
+}
+
+function conditionBlocks(mode: DegradationMode, thresholds: EffectiveThresholds): string[] {
+  const after = String(thresholds.for ?? mode.thresholds.for.value);
+  const held = after === "0s" ? "it fires as soon as this holds" : `it fires once this has held for ${after}`;
+  const conditions = conditionsOf(mode, thresholds);
+  return conditions.flatMap(({ severity, promql }) => [
+    conditions.length === 1
+      ? `The alert’s condition; ${held}:`
+      : `The condition with the severity ${inlineCode(severity)}; ${held}:`,
+    codeBlock("promql", promql),
+  ]);
+}
+
 function silenceCommand(mode: DegradationMode): string {
   return codeBlock(
     "sh",
@@ -55,9 +88,9 @@ export function factsBlocks(mode: DegradationMode, thresholds: EffectiveThreshol
       ? "Never silence it: silence is what it warns of."
       : `To silence it while you work (put in your Alertmanager’s address):\n\n${silenceCommand(mode)}`;
   return [
-    `The alert’s condition; it fires once this has held for ${thresholds.for ?? mode.thresholds.for.value}:`,
-    codeBlock("promql", signalPromql(mode.signal, thresholds)),
-    ...(mode.signal.kind === "promql"
+    ...(mode.signal.kind === "burn-rate" ? burnRateBlocks(mode, mode.signal, thresholds) : []),
+    ...conditionBlocks(mode, thresholds),
+    ...(mode.signal.kind !== "threshold"
       ? [`Decided by Prometheus alone: ${prose(mode.signal.reason, mode.id)}`]
       : []),
     "Its thresholds, by the key in `redisops.yaml` that overrides each:",

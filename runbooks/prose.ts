@@ -1,27 +1,29 @@
 import { modes } from "../catalog/modes.ts";
-import { roles } from "../catalog/roles.ts";
 import { errorCodes } from "../core/error-codes.ts";
 import { inlineCode } from "./markdown.ts";
 
 const modeIds = new Set(modes.map((mode) => mode.id));
 const codes = Object.keys(errorCodes).filter((code) => code.includes("_"));
 
-/** A metric of the contract, or Prometheus' own, with or without label matchers. */
-const metricReference = String.raw`\bredisops_[a-z_]+(?:\{[^}]*\})?|\b(?:up|ALERTS)\{[^}]*\}`;
+/** A metric of the contract, a recorded series, or Prometheus' own, with or without label matchers. */
+const metricReference = String.raw`\bredisops[_:][a-z_:]*[a-z](?:\{[^}]*\})?|\b(?:up|ALERTS)\{[^}]*\}`;
 
 /** Subcommands with the arguments that belong to them. */
-const commands = String.raw`recover [a-z]+(?:-[a-z]+)*|runbook show \w+|config (?:check|show)|status|exporter|drill|init`;
+const commands = String.raw`recover [a-z]+(?:-[a-z]+)*|runbook (?:show|open) \w+|runbook (?:list|search)|config (?:check|show)|lab inject [a-z]+(?:-[a-z\d]+)*|lab (?:up|status|rate|down)|dashboards (?:build|push|diff)|generate (?:alerts|dashboards)|audit preferences|catalog|status|exporter|drill|init`;
+
+/** An option of a command, with the value of those that take one. */
+const option = String.raw` --(?:(?:role|provider|account|name|severity) [a-z_]+(?:-[a-z\d]+)*|(?:shard|messages|notifications|max-rate) \d+|(?:for|since) \d+[smhd]|[a-z]+(?:-[a-z]+)*)`;
 
 /** What stands out in the catalog's prose; the first alternative that fits wins. */
 const notable = new RegExp(
   [
     "`[^`]+`",
-    String.raw`\bredisops (?:${commands})(?: --[a-z-]+(?: (?:${roles.join("|")}))?)*`,
+    String.raw`\bredisops (?:${commands})(?:${option})*`,
     String.raw`(?<=\s)--[a-z]+(?:-[a-z]+)*`,
     metricReference,
     String.raw`\b(?:${[...modeIds].join("|")})\b`,
     String.raw`\b(?:${codes.join("|")})\b`,
-    String.raw`\b(?:roles|postgres|providers|exporter|prometheus|alerting|thresholds)(?:\.[a-z_]+)+\b`,
+    String.raw`\b(?:roles|postgres|providers|exporter|prometheus|alerting|grafana|thresholds)(?:\.[a-z_]+)+\b`,
     String.raw`\bredisops\.yaml\b`,
     String.raw`\b[a-z]+(?:_[a-z0-9]+)+\b`,
     String.raw`[<*[\]\\]`,

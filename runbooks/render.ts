@@ -1,17 +1,25 @@
-import type { DegradationMode, DiagnosisStep } from "../catalog/mode.ts";
-import { roleTitles } from "../catalog/roles.ts";
+import { boards } from "../catalog/boards.ts";
+import type { DegradationMode } from "../catalog/mode.ts";
+import { modeRoleTitles } from "../catalog/roles.ts";
 import { type EffectiveThresholds, effectiveThresholds } from "../core/signal/thresholds.ts";
+import { decideBlocks, recoverBlocks } from "./decide.ts";
 import { factsBlocks } from "./facts.ts";
 import { bullets, codeBlock, inlineCode, page, table } from "./markdown.ts";
 import { prose } from "./prose.ts";
+import { rehearseBlocks, topologyBlocks, verifiedLine } from "./rehearse.ts";
+import type { Verified } from "./verified.ts";
 import { verifyBlocks } from "./verify.ts";
 
-/** What each severity means for a person, used on every page. */
-export const severityMeanings: Readonly<Record<DegradationMode["severity"], string>> = {
+const severityMeanings: Readonly<Record<DegradationMode["severity"], string>> = {
   page: "page (wakes somebody)",
   ticket: "ticket (waits for the morning)",
   none: "none (only a machine listens)",
 };
+
+/** What a mode's severity means for a person, used on every page. A budget has two, by how fast it burns. */
+export function severityMeaning({ severity, signal }: DegradationMode): string {
+  return signal.kind === "burn-rate" ? "page when fast, ticket when slow" : severityMeanings[severity];
+}
 
 const natureMeanings: Readonly<Record<DegradationMode["nature"], string>> = {
   symptom: "symptom (users feel it)",
@@ -19,27 +27,27 @@ const natureMeanings: Readonly<Record<DegradationMode["nature"], string>> = {
   heartbeat: "heartbeat (healthy while it fires)",
 };
 
-function firstBlock(mode: DegradationMode): string[] {
+const roleOf = ({ role }: DegradationMode) =>
+  role === "any" ? "the one that the alert names" : `${modeRoleTitles[role]} (${inlineCode(role)})`;
+
+function firstBlock(mode: DegradationMode, record: Verified | undefined): string[] {
   const { remedy } = mode;
-  const facts = table(
-    ["Severity", "Role", "Nature"],
-    [
-      [
-        severityMeanings[mode.severity],
-        `${roleTitles[mode.role]} (${inlineCode(mode.role)})`,
-        natureMeanings[mode.nature],
-      ],
-    ],
-  );
+  const facts = [
+    table(
+      ["Severity", "Role", "Nature", "Board"],
+      [[severityMeaning(mode), roleOf(mode), natureMeanings[mode.nature], boards[mode.board] ?? ""]],
+    ),
+    verifiedLine(mode, record),
+  ];
   if (remedy.kind === "none") {
     return [
-      facts,
+      ...facts,
       `**No command, because:** ${prose(remedy.reason, mode.id)}`,
       `**Instead:** ${prose(remedy.instead, mode.id)}`,
     ];
   }
   return [
-    facts,
+    ...facts,
     ...(remedy.first === undefined ? [] : [`**First:** ${prose(remedy.first, mode.id)}`]),
     codeBlock(
       "sh",
@@ -55,37 +63,13 @@ function meaning(mode: DegradationMode): string {
   return prose(mode.example.description, mode.id) + figures;
 }
 
-function decideStep(step: DiagnosisStep, index: number, self: string): string {
-  const marker = `${index + 1}.`;
-  const indent = " ".repeat(marker.length + 1);
-  const branches = step.branches.map(
-    ({ observed, conclusion }) => `**${prose(observed, self)}**: ${prose(conclusion, self)}`,
-  );
-  return [`${marker} Run this:`, codeBlock("sh", step.command, indent), bullets(branches, indent)].join(
-    "\n\n",
-  );
+/** What a page is made with besides its mode. */
+export interface PageOptions {
+  /** Those of a redisops.yaml; the catalog's when left out. */
+  readonly thresholds?: EffectiveThresholds;
+  /** The last run of the page's commands on the lab. */
+  readonly verified?: Verified | undefined;
 }
-
-function recoverBlocks(mode: DegradationMode): string[] {
-  const { remedy } = mode;
-  if (remedy.kind === "none") {
-    return [
-      prose(remedy.instead, mode.id),
-      "Keep this running meanwhile, to see the state change:",
-      watch(mode),
-    ];
-  }
-  return [
-    ...(remedy.first === undefined ? [] : [prose(remedy.first, mode.id)]),
-    "Read the plan first. It changes nothing and exits 2:",
-    codeBlock("sh", remedy.command),
-    "Then act. Progress, rate and the expected end are printed while it runs:",
-    codeBlock("sh", `${remedy.command} --execute`),
-  ];
-}
-
-const watch = (mode: DegradationMode) =>
-  codeBlock("sh", `watch -n 5 redisops status${mode.role === "self" ? "" : ` --role ${mode.role}`}`);
 
 /**
  * The runbook page of a degradation mode. With the thresholds of a redisops.yaml it is that platform's own page; the
@@ -93,26 +77,30 @@ const watch = (mode: DegradationMode) =>
  */
 export function renderRunbook(
   mode: DegradationMode,
-  thresholds: EffectiveThresholds = effectiveThresholds(mode),
+  { thresholds = effectiveThresholds(mode), verified }: PageOptions = {},
 ): string {
   const text = (sentence: string) => prose(sentence, mode.id);
   const sections: readonly (readonly [title: string, blocks: readonly string[]])[] = [
     ["What it means", [meaning(mode)]],
     ["What users feel", [text(mode.userImpact)]],
     ["How it is contained", [text(mode.containment)]],
-    ["Decide", mode.diagnosis.map((step, index) => decideStep(step, index, mode.id))],
+    ["Decide", decideBlocks(mode)],
+    ["By topology", topologyBlocks(mode)],
     ["Recover", recoverBlocks(mode)],
     ["Verify", verifyBlocks(mode, thresholds)],
     ["Roll back", [text(mode.remedy.rollback)]],
     ["When it fails", [text(mode.remedy.whenItFails)]],
     ["Do not", ["These make it worse:", bullets(mode.aggravators.map(text))]],
     ["Prevent", [text(mode.prevention)]],
+    ["Rehearse", rehearseBlocks(mode)],
     ["Facts", factsBlocks(mode, thresholds)],
   ];
   return page([
     `<!-- Generated. Edit catalog/modes/${mode.id}.ts, then run npm run generate. -->`,
     `# ${mode.id}: ${mode.title}`,
-    ...firstBlock(mode),
-    ...sections.flatMap(([title, blocks]) => [`## ${title}`, ...blocks]),
+    ...firstBlock(mode, verified),
+    ...sections
+      .filter(([, blocks]) => blocks.length > 0)
+      .flatMap(([title, blocks]) => [`## ${title}`, ...blocks]),
   ]);
 }

@@ -1,21 +1,8 @@
 import type { DegradationMode } from "../catalog/mode.ts";
-import type { ThresholdSignal } from "../catalog/signal.ts";
-import { signalLimit, signalPromql, signalValuePromql } from "../core/signal/promql.ts";
 import type { EffectiveThresholds } from "../core/signal/thresholds.ts";
+import { comparedValue, conditionsOf, recoveredWhen } from "./conditions.ts";
 import { codeBlock, inlineCode } from "./markdown.ts";
 import { metricsNamedIn, prose } from "./prose.ts";
-
-function recoveredWhen(signal: ThresholdSignal, thresholds: EffectiveThresholds): string {
-  const limit = signalLimit(signal, thresholds);
-  switch (signal.comparison) {
-    case ">":
-      return `${limit} or less`;
-    case "<":
-      return `${limit} or more`;
-    case "==":
-      return `no longer ${limit}`;
-  }
-}
 
 function signalBlocks(mode: DegradationMode, thresholds: EffectiveThresholds): string[] {
   if (mode.nature === "heartbeat") {
@@ -24,28 +11,36 @@ function signalBlocks(mode: DegradationMode, thresholds: EffectiveThresholds): s
       codeBlock("promql", `ALERTS{alertname="${mode.id}",alertstate="firing"}`),
     ];
   }
-  const over = [
-    "The alert is over when this returns nothing:",
-    codeBlock("promql", signalPromql(mode.signal, thresholds)),
-  ];
-  if (mode.signal.kind === "promql") return over;
-  return [
-    `Paste into Prometheus; it is the number that fired the alert, and has recovered when it is ${recoveredWhen(mode.signal, thresholds)}:`,
-    codeBlock("promql", signalValuePromql(mode.signal, thresholds)),
-    ...over,
-  ];
+  const compared = comparedValue(mode, thresholds);
+  const number =
+    compared === undefined
+      ? []
+      : [
+          `Paste into Prometheus; it is the number that fired the alert, and has recovered when it is ${recoveredWhen(compared)}:`,
+          codeBlock("promql", compared.promql),
+        ];
+  const conditions = conditionsOf(mode, thresholds);
+  const over = conditions.map(({ severity, promql }) => [
+    conditions.length === 1
+      ? "The alert is over when this returns nothing:"
+      : `The ${severity} is over when this returns nothing:`,
+    codeBlock("promql", promql),
+  ]);
+  return [...number, ...over.flat()];
 }
 
 /** The blocks of the Verify section: which number moves, how soon, and what to paste to see it. */
 export function verifyBlocks(mode: DegradationMode, thresholds: EffectiveThresholds): string[] {
   const { remedy } = mode;
-  const condition = signalPromql(mode.signal, thresholds);
+  const shown = conditionsOf(mode, thresholds)
+    .map(({ promql }) => promql)
+    .join("\n");
   const others = metricsNamedIn(remedy.proof).filter(
-    (metric) => !condition.includes(metric) && !metric.startsWith("ALERTS"),
+    (metric) => !shown.includes(metric) && !metric.startsWith("ALERTS"),
   );
   return [
     `**Proof:** ${prose(remedy.proof, mode.id)}`,
-    `**Within:** ${prose(remedy.within, mode.id)}.`,
+    `**Within:** ${prose(remedy.within, mode.id).replace(/\.$/, "")}.`,
     ...signalBlocks(mode, thresholds),
     ...(others.length === 0
       ? []

@@ -5,6 +5,7 @@ export const BloomCold: DegradationMode = {
   id: "BloomCold",
   title: "Deduplication filter forgot what was sent",
   role: "dedup",
+  board: "redisops-dedup",
   severity: "page",
   nature: "symptom",
   origin:
@@ -54,18 +55,35 @@ export const BloomCold: DegradationMode = {
     "Replaying queues before the filter is rebuilt: every replayed notification passes the check.",
     "Restarting the filter’s server again: it loses what it has learned since.",
   ],
-  normal: "redisops_bloom_canary_absent_ratio is 0.",
-  frequency: "After a restart without persistence, a failover to an empty replica, or a deleted key.",
+  normal:
+    "redisops_bloom_canary_absent_ratio is 0; for a window after an outage of the filter it is the outage’s share of the window.",
+  frequency:
+    "After a restart without persistence, a failover to an empty replica, a deleted key or a restored backup; none in a month without such an event.",
   prevention:
-    "Give the filter’s server persistence and a replica, and never a volatile or allkeys eviction policy.",
+    "Give the filter’s server an append-only file and a replica, eviction policy noeviction, and rebuild a cold replica before it is promoted (RedisReplicaLost).",
+  topologies: {
+    standalone: "A restart without persistence always ends here: rebuild before anything is replayed.",
+    sentinel:
+      "A promoted replica knows what had reached it: seconds are missing at most. When everything is, the primary came back empty before it was declared down, and its replica copied the emptiness.",
+  },
   diagnosis: [
     {
       command: "redisops status --role dedup",
+      shows: [
+        "…known-sent ids absent … of …",
+        "  BloomCold: Deduplication filter forgot what was sent",
+        "    run: redisops recover bloom…",
+      ],
       branches: [
         {
           observed: "“known-sent ids absent” about 100 %",
           conclusion:
             "The filter is empty or another key is read. Check roles.dedup.filter.key, then run redisops recover bloom.",
+        },
+        {
+          observed: "“known-sent ids absent” about 100 %, and a replica is listed with 0 %",
+          conclusion:
+            "The replica still has them. Promote it now (`SENTINEL FAILOVER`), before it copies the primary; then no rebuild is needed.",
         },
         {
           observed: "“known-sent ids absent” between 5 % and 95 %",
@@ -76,6 +94,12 @@ export const BloomCold: DegradationMode = {
     },
     {
       command: "redisops recover bloom",
+      shows: [
+        "  source       Postgres notifications.id, last 24h: … ids",
+        "  live filter  …; … of … sampled ids absent",
+        '  new filter   bitmap "{dedup:sent}", 2,000,000 ids at 0.10 % false positives, 3.4 MiB',
+        "Nothing was changed. To carry it out: redisops recover bloom --execute…",
+      ],
       branches: [
         {
           observed: "the plan shows ids in the source and no refusal",
@@ -96,15 +120,28 @@ export const BloomCold: DegradationMode = {
   remedy: {
     kind: "command",
     command: "redisops recover bloom",
+    planShows: [
+      "  source       Postgres notifications.id, last 24h: … ids",
+      "  live filter  …; … of … sampled ids absent",
+      '  new filter   bitmap "{dedup:sent}", 2,000,000 ids at 0.10 % false positives, 3.4 MiB',
+      "Nothing was changed. To carry it out: redisops recover bloom --execute…",
+    ],
+    executeShows: [
+      "  3. swap it in atomically, merged with what the live filter has learned",
+      "Done in … s. Verification holds:",
+      "  false negatives        0.000 % (0 of … known-sent ids absent)",
+      "  modes that still hold  none",
+    ],
     proof: "redisops_bloom_canary_absent_ratio returns to 0.",
     within: "one scrape after the run ends; the rebuild itself takes about a second for several million ids",
     rollback:
       "None is needed: the filter is built under a shadow key and swapped in at once, keeping what the live filter learned. A run that fails leaves the live filter as it was.",
     whenItFails:
-      "The message names the cause and the live filter is untouched: mend the cause and run it again. If Postgres is the cause, deduplication stays off until it is back; delivery goes on.",
+      "The message names the cause and the live filter is untouched: mend the cause and run it again. If Postgres is the cause, what was sent before the loss stays unknown until it is back; new ids are checked and delivery goes on. Exit code 7: the filter was swapped in and still misses ids, so Postgres knows less than was sent; look whether its table is complete.",
   },
+  drill: { kind: "lab", inject: ["restart-empty --role dedup"] },
   inhibits: [],
-  panels: ["bloom-canaries"],
+  panels: ["bloom-canaries", "bloom-ids", "bloom-replica-canaries", "bloom-age"],
   scenarios: [
     {
       name: "the filter restarts empty and is rebuilt",

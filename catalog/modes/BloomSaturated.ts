@@ -4,6 +4,7 @@ export const BloomSaturated: DegradationMode = {
   id: "BloomSaturated",
   title: "Deduplication filter over its false-positive target",
   role: "dedup",
+  board: "redisops-dedup",
   severity: "page",
   nature: "symptom",
   origin:
@@ -40,13 +41,48 @@ export const BloomSaturated: DegradationMode = {
     "Waiting: the ratio grows with about the seventh power of the fill.",
     "Rebuilding at the same capacity from a source that still holds as many ids.",
   ],
-  normal: "redisops_bloom_false_positive_ratio is below redisops_bloom_target_false_positive_ratio.",
+  normal:
+    "redisops_bloom_false_positive_ratio is below redisops_bloom_target_false_positive_ratio: a fiftieth of it at half the capacity.",
   frequency:
-    "When traffic outgrows roles.dedup.filter.capacity, or when the filter is never renewed over its window.",
-  prevention: "Size the capacity for the peak of a whole window with half as much again to spare.",
+    "When traffic outgrows roles.dedup.filter.capacity, or when the filter is never renewed over its window: then after days of warning on its board.",
+  prevention:
+    "Size the capacity for the peak of a whole window with half as much again to spare, and renew the filter once a window with redisops recover bloom.",
+  topologies: {
+    sentinel: "The replica is a copy and as full: a failover changes nothing.",
+  },
   diagnosis: [
     {
+      command: "redisops status --role dedup",
+      shows: [
+        "…estimated ids … of capacity 2,000,000;…",
+        "  BloomSaturated: Deduplication filter over its false-positive target",
+        "    run: redisops recover bloom…",
+      ],
+      branches: [
+        {
+          observed: "estimated ids far above what you send in a window",
+          conclusion: "The filter was not renewed: ids of earlier windows are still in it. Rebuild it.",
+        },
+        {
+          observed: "estimated ids near the window’s traffic, above the capacity",
+          conclusion: "Traffic outgrew the filter. Raise the capacity first, see the next step.",
+        },
+        {
+          observed: "estimated ids jumped within minutes",
+          conclusion:
+            "Somebody adds ids of another kind or with another layout: compare redisops_bloom_measured_false_positive_ratio, and the workers’ versions, before you rebuild.",
+        },
+      ],
+    },
+    {
       command: "redisops recover bloom",
+      shows: [
+        "  source       Postgres notifications.id, last 24h: … ids",
+        "  live filter  … MiB, about … ids, fill 6… %; … of … sampled ids absent",
+        '  new filter   bitmap "{dedup:sent}", 2,000,000 ids at 0.10 % false positives, 3.4 MiB',
+        "  3. swap it in atomically, in place of the live filter, not merged with it",
+        "Nothing was changed. To carry it out: redisops recover bloom --execute…",
+      ],
       branches: [
         {
           observed: "the plan’s source holds no more ids than the new filter is sized for",
@@ -64,12 +100,25 @@ export const BloomSaturated: DegradationMode = {
   remedy: {
     kind: "command",
     command: "redisops recover bloom",
+    planShows: [
+      "  source       Postgres notifications.id, last 24h: … ids",
+      "  live filter  … MiB, about … ids, fill 6… %; … of … sampled ids absent",
+      '  new filter   bitmap "{dedup:sent}", 2,000,000 ids at 0.10 % false positives, 3.4 MiB',
+      "  3. swap it in atomically, in place of the live filter, not merged with it",
+      "Nothing was changed. To carry it out: redisops recover bloom --execute…",
+    ],
+    executeShows: [
+      "Done in … s. Verification holds:",
+      "  false positives        … % (… of 10000 never-sent ids present; target 0.100 %)",
+      "  modes that still hold  none",
+    ],
     proof: "redisops_bloom_false_positive_ratio falls below redisops_bloom_target_false_positive_ratio.",
     within: "one scrape after the run ends",
     rollback: "Set the former capacity again and rebuild. A run that fails leaves the live filter as it was.",
     whenItFails:
-      "If real notifications must get through at once, stop the workers’ dedup check (they then accept duplicates) until a rebuild succeeds.",
+      "If it cannot be rebuilt at once, take the filter away from the workers: duplicates are better than misses. Rename its keys (`RENAME` of {key}:meta and each {key}:bits), so that the check begins anew and suppresses nothing; then rebuild without haste.",
   },
+  drill: { kind: "lab", inject: ["saturate-filter"] },
   inhibits: [],
   panels: ["bloom-false-positives", "bloom-fill", "bloom-ids", "bloom-size"],
   scenarios: [
@@ -91,6 +140,24 @@ export const BloomSaturated: DegradationMode = {
         { at: "12m", firing: [] },
         { at: "15m", firing: ["BloomSaturated"] },
         { at: "22m", firing: [] },
+      ],
+    },
+    {
+      name: "a sample of a large filter’s fill that is off for a scrape",
+      faults: [
+        {
+          metric: "redisops_bloom_false_positive_ratio",
+          labels: { role: "dedup" },
+          runs: [
+            { value: 0.0105, samples: 20 },
+            { value: 0.016, samples: 1 },
+            { value: 0.0105, samples: 20 },
+          ],
+        },
+      ],
+      expect: [
+        { at: "20m", firing: [] },
+        { at: "25m", firing: [] },
       ],
     },
     {

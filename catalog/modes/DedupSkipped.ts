@@ -5,6 +5,7 @@ export const DedupSkipped: DegradationMode = {
   id: "DedupSkipped",
   title: "Deduplication filter unusable",
   role: "dedup",
+  board: "redisops-dedup",
   severity: "page",
   nature: "symptom",
   origin:
@@ -23,36 +24,92 @@ export const DedupSkipped: DegradationMode = {
       by: ["role"],
       comparison: "==",
       limit: 0,
+      // The exporter may reach a filter that the workers do not.
+      or: {
+        kind: "threshold",
+        measure: {
+          metric: "redisops_decisions_degraded_total",
+          where: { role: "dedup", fallback: "skip_dedup" },
+        },
+        over: { metric: "redisops_decisions_total", where: { role: "dedup" } },
+        rateWindow: "window",
+        aggregate: "sum",
+        by: ["role"],
+        comparison: ">",
+        limit: "skipped_ratio",
+        and: {
+          kind: "threshold",
+          measure: { metric: "redisops_decisions_total", where: { role: "dedup" } },
+          rateWindow: "window",
+          aggregate: "sum",
+          by: ["role"],
+          comparison: ">",
+          limit: "min_decision_rate",
+        },
+      },
     },
   },
   thresholds: {
     for: {
       value: "1m",
       unit: "duration",
-      reason: "Outlasts a Sentinel promotion of the filter’s replica, which ends within seconds.",
+      reason:
+        "Outlasts a Sentinel promotion of the filter’s replica: 3 to 10 s with a down-after-milliseconds of 3 s; at Sentinel’s default of 30 s just so.",
+    },
+    window: {
+      value: "5m",
+      unit: "duration",
+      reason: "Four scrapes also where Prometheus scrapes once a minute.",
+    },
+    skipped_ratio: {
+      value: 0.5,
+      unit: "ratio",
+      reason:
+        "There is one filter for everybody: when it is lost all checks are skipped. Fewer than half means that some workers do not reach it, which burns the budget of DegradedDecisionsBudgetBurn.",
+    },
+    min_decision_rate: {
+      value: 1,
+      unit: "per_second",
+      reason: "Below 300 checks in the window a handful that timed out make a large share.",
     },
   },
   summary: "Deduplication filter cannot be used: duplicates are being accepted",
   description:
-    "The filter’s server does not answer, refuses writes, or has no usable filter. Every notification is sent without a duplicate check; when the filter is back, check whether it still knows what was sent (BloomCold).",
+    "{{ if eq $value 0.0 }}The filter’s server does not answer, refuses writes, or has no usable filter: 100% of the notifications are{{ else }}The filter answers redisops and not the workers: {{ $value | humanizePercentage }} of the notifications are{{ end }} sent without a duplicate check. When the filter is back, check whether it still knows what was sent (BloomCold).",
   userImpact: "Some people receive the same notification more than once. Nobody misses one.",
-  containment: "Workers skip the check and send. Delivery is never held back for the filter.",
+  containment:
+    "Workers skip the check after 50 ms at the latest, at once when their breaker is open, and send. Delivery is never held back for the filter.",
   aggravators: [
     "Pausing the workers until the filter is back: time-sensitive notifications would be missed.",
     "Replaying queues or retrying failed batches during the outage: every replay is delivered.",
+    "Starting the filter’s old primary without its data while the replica still has it: an empty primary empties the replica.",
   ],
-  normal: 'redisops_role_up{role="dedup"} and redisops_bloom_readable are 1 in every scrape.',
+  normal:
+    'redisops_role_up{role="dedup"} and redisops_bloom_readable are 1 in every scrape, and redisops_decisions_degraded_total{role="dedup",fallback="skip_dedup"} stands still but for the seconds of a failover.',
   frequency:
     "Only when the filter’s server and its replica are both gone, or the server was exchanged or filled up; expect none in a normal month.",
   prevention:
     "Keep a replica and three Sentinels for the filter; enable persistence so that a restart does not come back empty.",
+  topologies: {
+    standalone:
+      "Every restart of the one server is this mode, and one without persistence is followed by BloomCold.",
+    sentinel:
+      "A replica takes over within seconds; this page means that none could. RedisReplicaLost and SentinelQuorumLost say beforehand that the next failover will not happen.",
+  },
   diagnosis: [
     {
       command: "redisops status --role dedup",
+      shows: [
+        "dedup  (primary dedup of Sentinels… refused …DedupSkipped…",
+        "  … does not answer; … does not answer; 0 of 1 replicas in sync;",
+        "  DedupSkipped: Deduplication filter unusable",
+        "  REDIS_REFUSED: dedup Redis at … refused the connection",
+      ],
       branches: [
         {
           observed: "state “refused”",
-          conclusion: "The process is not running. Start it; then look at BloomCold.",
+          conclusion:
+            "No process is running. Of several start the one first that was the primary last: it knows most. Then look at BloomCold.",
         },
         {
           observed: "state “timeout”",
@@ -91,7 +148,17 @@ export const DedupSkipped: DegradationMode = {
         {
           observed: "state “write_refused”",
           conclusion:
-            "MISCONF: a snapshot could not be saved, free disk space. NOREPLICAS: too few replicas are attached, bring one back. Until then sent ids are not remembered.",
+            "The filter takes no new ids, so what is sent now can be sent again. MISCONF means a full disk under its snapshots; NOREPLICAS that its replica is gone, which RedisReplicaLost is about.",
+        },
+        {
+          observed: "“failover impossible”",
+          conclusion:
+            "The replica lives, and nobody may promote it. Start the missing Sentinels; they do it within seconds of having a majority.",
+        },
+        {
+          observed: "state “ok”, and the alert gives a share",
+          conclusion:
+            "Only the workers lack the filter. Compare their Sentinels, credentials and network with roles.dedup in redisops.yaml.",
         },
         {
           observed: "state “ok” and mode BloomCold",
@@ -108,19 +175,31 @@ export const DedupSkipped: DegradationMode = {
       "Start, fail over or mend the filter’s Redis. If it comes back empty, BloomCold follows: run redisops recover bloom.",
     proof:
       'redisops_role_up{role="dedup"} and redisops_bloom_readable are 1 again and redisops_bloom_canary_absent_ratio is 0.',
-    within: "one scrape after the server answers",
+    within:
+      "one scrape after the server answers; where the workers’ share fired it, five minutes, which is the window",
     rollback: "Nothing was changed by redisops.",
     whenItFails:
-      "Start a new empty server under the same address and rebuild the filter with redisops recover bloom.",
+      "Start a new empty server under the same address and rebuild the filter with redisops recover bloom. Where no server can be had for hours, stop producers that are known to send everything twice; nothing else is to be done, delivery goes on.",
   },
-  inhibits: ["BloomCold", "BloomSaturated"],
+  drill: { kind: "lab", inject: ["kill-all --role dedup"] },
+  inhibits: [
+    "BloomCold",
+    "BloomSaturated",
+    "RedisDown",
+    "RedisHung",
+    "RedisErrorRateHigh",
+    "RedisShardDown",
+    "ProbeFailing",
+    "DegradedDecisionsBudgetBurn",
+  ],
   panels: [
     "role-up",
     "role-failures",
     "role-response",
     "bloom-readable",
-    "decisions-degraded",
+    "decisions-by-fallback-dedup",
     "notifications-held",
+    "if-it-dies-dedup",
   ],
   scenarios: [
     {
@@ -150,21 +229,56 @@ export const DedupSkipped: DegradationMode = {
       ],
     },
     {
-      name: "another role’s server goes away",
+      name: "a promotion that one scrape meets",
       faults: [
         {
           metric: "redisops_role_up",
-          labels: { role: "preferences" },
-          runs: [{ value: 0, samples: 20 }],
+          labels: { role: "dedup" },
+          runs: [
+            { value: 1, samples: 3 },
+            { value: 0, samples: 1 },
+            { value: 1, samples: 10 },
+          ],
+        },
+        {
+          metric: "redisops_decisions_degraded_total",
+          labels: { role: "dedup", fallback: "skip_dedup" },
+          runs: [
+            { value: 0, samples: 3 },
+            { value: 400, samples: 1 },
+            { value: 0, samples: 10 },
+          ],
         },
       ],
-      expect: [{ at: "10m", firing: [] }],
+      expect: [
+        { at: "3m", firing: [] },
+        { at: "5m", firing: [] },
+      ],
+    },
+    {
+      name: "the exporter reaches the filter, the workers do not",
+      faults: [
+        {
+          metric: "redisops_decisions_degraded_total",
+          labels: { role: "dedup", fallback: "skip_dedup" },
+          runs: [
+            { value: 0, samples: 10 },
+            { value: 60_000, samples: 10 },
+            { value: 0, samples: 20 },
+          ],
+        },
+      ],
+      expect: [
+        { at: "9m", firing: [] },
+        { at: "18m", firing: ["DedupSkipped", "DegradedDecisionsBudgetBurn"] },
+        { at: "30m", firing: ["DegradedDecisionsBudgetBurn"] },
+      ],
     },
   ],
   example: {
     labels: { role: "dedup" },
     summary: "Deduplication filter cannot be used: duplicates are being accepted",
     description:
-      "The filter’s server does not answer, refuses writes, or has no usable filter. Every notification is sent without a duplicate check; when the filter is back, check whether it still knows what was sent (BloomCold).",
+      "The filter’s server does not answer, refuses writes, or has no usable filter: 100% of the notifications are sent without a duplicate check. When the filter is back, check whether it still knows what was sent (BloomCold).",
   },
 };

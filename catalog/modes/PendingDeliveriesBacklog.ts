@@ -4,6 +4,7 @@ export const PendingDeliveriesBacklog: DegradationMode = {
   id: "PendingDeliveriesBacklog",
   title: "Messages wait although their recipients are connected",
   role: "registry",
+  board: "redisops-postgres",
   severity: "page",
   nature: "symptom",
   origin:
@@ -59,9 +60,21 @@ export const PendingDeliveriesBacklog: DegradationMode = {
     "For some minutes after a long registry outage; otherwise only when the delivery workers have a problem.",
   prevention:
     "Size the delivery workers for several times the normal message rate, so that a backlog drains faster than it grew.",
+  topologies: {
+    standalone:
+      "After a restart without its data the registry shows nobody as connected, and this ratio is 0 however much waits: RegistryCold is the alert then.",
+    cluster:
+      "Rows of the people whose shard is down count as not connected. When the shard is back, they are a backlog of one share of the users.",
+  },
   diagnosis: [
     {
       command: "redisops status --role registry",
+      shows: [
+        "registry  127.0.0.1:…  degraded  PendingDeliveriesBacklog  …  (see below)",
+        "…pending depth …",
+        "…deliverable now … % in the worst age band…",
+        "  PendingDeliveriesBacklog: Messages wait although their recipients are connected",
+      ],
       branches: [
         {
           observed: "state neither “ok” nor “degraded”",
@@ -85,6 +98,27 @@ export const PendingDeliveriesBacklog: DegradationMode = {
         },
       ],
     },
+    {
+      command: "redisops status --role postgres",
+      shows: ["…connections … of …"],
+      branches: [
+        {
+          observed: "“oldest transaction” of many minutes",
+          conclusion:
+            "It keeps the rows that were delivered from being removed, and each pass reads past them. Find out whose it is and end it (pg_terminate_backend).",
+        },
+        {
+          observed: "“connections” at their limit, or clients wait for PgBouncer",
+          conclusion:
+            "The workers get no connection: each takes one for every user it delivers to at the same time, and one more. PostgresPoolSaturated first.",
+        },
+        {
+          observed: "neither",
+          conclusion:
+            "Postgres is not the cause. On the board, “pending-drained” tells workers that are refused by a connection server from workers that do nothing.",
+        },
+      ],
+    },
   ],
   remedy: {
     kind: "none",
@@ -97,6 +131,12 @@ export const PendingDeliveriesBacklog: DegradationMode = {
     rollback: "Scale the workers back once the depth is normal.",
     whenItFails:
       "Look for a long transaction in Postgres (PostgresPoolSaturated shows idle_in_transaction) and end it.",
+  },
+  drill: {
+    kind: "lab",
+    inject: ["kill --role delivery-worker", "kill --role registry --for 20s"],
+    limits:
+      "What came in while the registry was away counts from its second minute on; the alert needs five minutes more.",
   },
   inhibits: [],
   panels: ["pending-depth", "pending-oldest", "pending-deliverable", "messages-held", "pending-drained"],
@@ -128,6 +168,33 @@ export const PendingDeliveriesBacklog: DegradationMode = {
         { at: "7m", firing: [] },
         { at: "9m", firing: ["PendingDeliveriesBacklog"] },
         { at: "17m", firing: [] },
+      ],
+    },
+    {
+      name: "the burst after a registry outage drains within four minutes",
+      faults: [
+        {
+          metric: "redisops_pending_deliveries_deliverable_ratio",
+          labels: { role: "registry" },
+          runs: [
+            { value: 0, samples: 3 },
+            { value: 0.9, samples: 4 },
+            { value: 0, samples: 10 },
+          ],
+        },
+        {
+          metric: "redisops_pending_deliveries",
+          labels: { role: "registry" },
+          runs: [
+            { value: 2000, samples: 3 },
+            { value: 300_000, samples: 4 },
+            { value: 2000, samples: 10 },
+          ],
+        },
+      ],
+      expect: [
+        { at: "6m", firing: [] },
+        { at: "9m", firing: [] },
       ],
     },
     {

@@ -1,9 +1,11 @@
+import { episode } from "../episode.ts";
 import type { DegradationMode } from "../mode.ts";
 
 export const PostgresPoolSaturated: DegradationMode = {
   id: "PostgresPoolSaturated",
   title: "Postgres is running out of connections",
   role: "postgres",
+  board: "redisops-postgres",
   severity: "ticket",
   nature: "cause",
   origin:
@@ -24,6 +26,24 @@ export const PostgresPoolSaturated: DegradationMode = {
       by: ["role"],
       comparison: "==",
       limit: 1,
+      // Behind PgBouncer its pool is what applications run out of, while Postgres has connections to spare.
+      or: {
+        kind: "threshold",
+        measure: { metric: "redisops_pgbouncer_servers", where: { state: "active" } },
+        over: { metric: "redisops_pgbouncer_servers_limit" },
+        aggregate: "max",
+        by: ["role"],
+        comparison: ">",
+        limit: "used_ratio",
+        and: {
+          kind: "threshold",
+          measure: { metric: "redisops_pgbouncer_clients", where: { state: "waiting" } },
+          aggregate: "max",
+          by: ["role"],
+          comparison: ">",
+          limit: 0,
+        },
+      },
     },
   },
   thresholds: {
@@ -36,35 +56,41 @@ export const PostgresPoolSaturated: DegradationMode = {
       value: 0.85,
       unit: "ratio",
       reason:
-        "The soft limit for pools that GitLab’s public saturation rules use as well; the remaining 15 % is one more worker fleet’s pool.",
+        "The soft limit for pools that GitLab’s public saturation rules use as well; the remaining 15 % is one more worker fleet’s pool. PgBouncer’s pool may be lent out entirely and serve well, so that there clients must be waiting besides. The hard limit, 95 %, pages: PostgresPoolExhausted.",
     },
   },
-  summary: "Postgres uses {{ $value | humanizePercentage }} of its connections",
+  summary: "Postgres is filling up: {{ $value | humanizePercentage }} of its connections are in use",
   description:
-    "{{ $value | humanizePercentage }} of the connections open to ordinary users are taken. At 100 % new workers cannot connect, and every fallback that reads from Postgres stops working.",
+    "{{ $value | humanizePercentage }} of the connections are taken: of those that Postgres opens to ordinary users, or of PgBouncer’s pool, and clients wait for one. At 100 % new workers cannot connect, and every fallback that reads from Postgres stops working.",
   userImpact:
-    "None yet. When the limit is reached, messages cannot be stored and preferences cannot be read.",
-  containment: "Workers read through bounded pools, so that they queue instead of opening more connections.",
+    "None yet, or answers that take longer. When the limit is reached, messages cannot be stored and preferences cannot be read.",
+  containment:
+    "Workers read through bounded pools (8 reads at a time), so that they queue instead of opening more connections; PgBouncer makes them wait instead of turning them away.",
   aggravators: [
     "A Redis role going down now: its fallback needs the connections that are missing.",
     "Raising max_connections far up: each connection costs memory, and throughput falls.",
+    "Deploying: old and new pools are open side by side.",
   ],
-  normal: "Under 60 % at peak, with few connections idle in transaction.",
-  frequency: "During a preferences-cache outage, or when a deployment leaves its old pools open.",
-  prevention: "Put PgBouncer in transaction mode before Postgres and bound every worker’s pool.",
+  normal:
+    "redisops_postgres_connections summed over its states is under 60 % of redisops_postgres_connections_limit at peak, few of them idle in transaction, and redisops_pgbouncer_clients with state waiting is 0.",
+  frequency:
+    "During a preferences-cache outage, or when a deployment leaves its old pools open; else not within a month.",
+  prevention:
+    "Put PgBouncer in transaction mode before Postgres, bound every worker’s pool, set idle_in_transaction_session_timeout.",
+  topologies: {},
   diagnosis: [
     {
       command: "redisops status --role postgres",
+      shows: [
+        "  answers in … ms; connections … of 97; active …; idle in transaction …",
+        "…PgBouncer lends 20 of 20;…",
+        "  PostgresPoolSaturated: Postgres is running out of connections",
+      ],
       branches: [
-        {
-          observed: "state “exhausted”",
-          conclusion:
-            "No connection is left, not even for redisops. End idle sessions now, through a superuser’s reserved connection; then let redisops use a reserved one (docs/security.md).",
-        },
         {
           observed: "most connections active",
           conclusion:
-            "Real load. Look for a Redis role that is down and bring that back first: its fallback is what arrives here.",
+            "Real load. Look for a Redis role that is down with redisops status and bring that back first: its fallback is what arrives here.",
         },
         {
           observed: "most connections idle",
@@ -72,9 +98,19 @@ export const PostgresPoolSaturated: DegradationMode = {
             "Pools are larger than they need be, or an old deployment has not let go. Shrink or end them.",
         },
         {
-          observed: "many idle in transaction",
+          observed: "many idle in transaction, the oldest transaction minutes old",
           conclusion:
-            "An application forgets to commit. Find it in pg_stat_activity and set idle_in_transaction_session_timeout.",
+            "An application forgets to commit. Find it by its application_name in pg_stat_activity and set idle_in_transaction_session_timeout.",
+        },
+        {
+          observed:
+            "PgBouncer lends all it has, and Postgres’s own connections are below half of their limit",
+          conclusion:
+            "The pool is smaller than Postgres. Raise default_pool_size towards the number of cores times four, and RELOAD.",
+        },
+        {
+          observed: "PgBouncer lends little, and Postgres’s connections are taken",
+          conclusion: "Somebody goes past PgBouncer. pg_stat_activity has the client addresses.",
         },
       ],
     },
@@ -85,12 +121,13 @@ export const PostgresPoolSaturated: DegradationMode = {
       "Connections belong to the applications; ending them from outside would break work that is under way.",
     instead: "Bring back the Redis role whose fallback causes the load, or shrink the idle pools.",
     proof:
-      "redisops_postgres_connections summed over its states falls below 85 % of redisops_postgres_connections_limit.",
+      "redisops_postgres_connections summed over its states falls below 85 % of redisops_postgres_connections_limit, and no redisops_pgbouncer_clients are waiting.",
     within: "one scrape after the connections are released",
     rollback: "Nothing was changed by redisops.",
     whenItFails:
-      "End idle sessions with pg_terminate_backend, oldest first; active ones only as a last resort.",
+      "End idle sessions with pg_terminate_backend, oldest first; active ones only as a last resort. Where the load is real and stays, take campaigns away at their source.",
   },
+  drill: { kind: "lab", inject: ["fill-postgres-pool"] },
   inhibits: [],
   panels: [
     "postgres-used",
@@ -100,11 +137,7 @@ export const PostgresPoolSaturated: DegradationMode = {
     "pgbouncer-up",
     "pgbouncer-clients",
     "pgbouncer-servers",
-    "preference-headroom",
-    "preference-hit-ratio",
-    "preference-probe-reads",
-    "preference-reads",
-    "preference-exposures",
+    "if-it-dies-postgres",
   ],
   scenarios: [
     {
@@ -128,8 +161,28 @@ export const PostgresPoolSaturated: DegradationMode = {
       ],
     },
     {
+      name: "PgBouncer’s pool is lent out and clients wait, while Postgres itself has room",
+      faults: [
+        episode("redisops_pgbouncer_servers", { role: "postgres", state: "active" }, 9, 18),
+        episode("redisops_pgbouncer_clients", { role: "postgres", state: "waiting" }, 0, 25),
+        episode("redisops_pgbouncer_max_wait_seconds", { role: "postgres" }, 0, 0.4),
+      ],
+      expect: [
+        { at: "3m", firing: [] },
+        { at: "4m", firing: [] },
+        { at: "6m", firing: ["PostgresPoolSaturated"] },
+        { at: "13m", firing: [] },
+      ],
+    },
+    {
+      name: "PgBouncer lends all it has, and nobody waits",
+      faults: [episode("redisops_pgbouncer_servers", { role: "postgres", state: "active" }, 9, 20)],
+      expect: [{ at: "8m", firing: [] }],
+    },
+    {
       name: "the pool is full, and the exporter itself is kept out",
       faults: [
+        episode("redisops_role_up", { role: "postgres" }, 1, 0),
         {
           metric: "redisops_postgres_connections_refused",
           labels: { role: "postgres" },
@@ -151,8 +204,8 @@ export const PostgresPoolSaturated: DegradationMode = {
       ],
       expect: [
         { at: "2m", firing: [] },
-        { at: "4m", firing: [] },
-        { at: "6m", firing: ["PostgresPoolSaturated"] },
+        { at: "4m", firing: ["PostgresPoolExhausted"] },
+        { at: "6m", firing: ["PostgresPoolExhausted", "PostgresPoolSaturated"] },
         { at: "13m", firing: [] },
       ],
     },
@@ -177,8 +230,8 @@ export const PostgresPoolSaturated: DegradationMode = {
   ],
   example: {
     labels: { role: "postgres" },
-    summary: "Postgres uses 90% of its connections",
+    summary: "Postgres is filling up: 90% of its connections are in use",
     description:
-      "90% of the connections open to ordinary users are taken. At 100 % new workers cannot connect, and every fallback that reads from Postgres stops working.",
+      "90% of the connections are taken: of those that Postgres opens to ordinary users, or of PgBouncer’s pool, and clients wait for one. At 100 % new workers cannot connect, and every fallback that reads from Postgres stops working.",
   },
 };

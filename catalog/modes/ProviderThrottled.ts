@@ -13,6 +13,7 @@ export const ProviderThrottled: DegradationMode = {
   id: "ProviderThrottled",
   title: "A provider rejects an account’s requests with 429",
   role: "token_bucket",
+  board: "redisops-providers",
   severity: "ticket",
   nature: "cause",
   origin:
@@ -72,13 +73,24 @@ export const ProviderThrottled: DegradationMode = {
     "Retrying without waiting: the provider counts the retries too.",
     "Refilling the token buckets: it adds a burst to an account that is already over its limit.",
   ],
-  normal: "Under 1 % of requests, in short bursts.",
+  normal:
+    "redisops_provider_throttled_total rises by less than 1 % of redisops_provider_requests_total, in short bursts: each worker tries again how far it may go.",
   frequency: "During campaigns that reach the account’s limit, or after the provider lowered it.",
   prevention:
-    "Keep limit_per_second in redisops.yaml at or below what the provider grants, and spread load over accounts.",
+    "Keep limit_per_second in redisops.yaml at or below what the provider grants (redisops:provider_limit_drift:ratio is 0), and spread load over accounts.",
+  topologies: {
+    cluster:
+      "The account’s bucket is in one shard. While that shard is away the workers guess the account’s limit, and 429s of this account alone are the price: RedisShardDown.",
+  },
   diagnosis: [
     {
       command: "redisops status --role token_bucket",
+      shows: [
+        "token_bucket  twilio/main … degraded …ProviderThrottled…",
+        "token_bucket  twilio/backup … ok …",
+        "  tokens … of 1,000; throttled (429), asks to wait 1 s; …",
+        "  ProviderThrottled: A provider rejects an account’s requests with 429",
+      ],
       branches: [
         {
           observed: "no account throttled",
@@ -93,7 +105,11 @@ export const ProviderThrottled: DegradationMode = {
         {
           observed: "all accounts of a provider throttled",
           conclusion:
-            "Demand exceeds what was bought. Shed low-priority traffic or ask the provider for more.",
+            "Demand exceeds what was bought. Shed low-priority traffic or ask the provider for more; ProviderCapacityExhausted pages when notifications are lost by it.",
+        },
+        {
+          observed: "“provider grants …/s, configured …/s”",
+          conclusion: "The provider tells its limit itself. Set limit_per_second to it.",
         },
         {
           observed: "token buckets unreachable",
@@ -110,8 +126,10 @@ export const ProviderThrottled: DegradationMode = {
       "The rate of redisops_provider_throttled_total falls below 5 % of redisops_provider_requests_total, over all processes that report them or are instrumented by OpenTelemetry.",
     within: "the window after the traffic is under the limit",
     rollback: "Restore limit_per_second when the provider confirms the higher limit.",
-    whenItFails: "Stop low-priority campaigns at their source; one-time passwords and fraud alerts go last.",
+    whenItFails:
+      "If 429s go on below the lowered limit, somebody else spends the account: rotate its credentials, so that only the workers have them. Meanwhile stop low-priority campaigns at their source; one-time passwords and fraud alerts go last.",
   },
+  drill: { kind: "lab", inject: ["provider-429 --provider twilio --account main"] },
   inhibits: [],
   panels: [
     "provider-throttled",

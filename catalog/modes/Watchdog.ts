@@ -4,13 +4,15 @@ export const Watchdog: DegradationMode = {
   id: "Watchdog",
   title: "Heartbeat of the alerting path",
   role: "self",
+  board: "redisops-overview",
   severity: "none",
   nature: "heartbeat",
   origin:
     "An alert that always fires, so that its absence tells an outside dead man’s switch that alerting is broken.",
   signal: {
     kind: "promql",
-    expression: "vector(1)",
+    value: "vector(1)",
+    by: [],
     reason: "It holds whenever Prometheus evaluates rules at all.",
   },
   thresholds: {
@@ -19,20 +21,33 @@ export const Watchdog: DegradationMode = {
   summary: "Alerting works (this alert always fires)",
   description:
     "Sent to a dead man’s switch outside this platform. If the switch stops receiving it, Prometheus, Alertmanager or the way between them is broken.",
-  userImpact: "None.",
-  containment: "None is needed.",
-  aggravators: ["Routing it to people: they would learn to ignore it."],
-  normal: "Always firing.",
-  frequency: "Always.",
-  prevention: "Point alerting.receivers.watchdog at a service that pages when the heartbeat stops.",
+  userImpact:
+    "None while it fires. When it stops, people feel the next Redis failure before anybody is told of it.",
+  containment:
+    "Nothing has to be contained while it fires. When it stops, the switch outside is the only alarm that is left.",
+  aggravators: [
+    "Routing it to people: they learn to ignore it, and then its absence as well.",
+    "A switch on the same network or the same provider as Prometheus: both go silent together.",
+  ],
+  normal: 'ALERTS{alertname="Watchdog"} is 1 at all times, and the switch hears of it every minute.',
+  frequency: "Always firing. Its absence is the alarm, which the switch raises.",
+  prevention:
+    "Point alerting.receivers.watchdog at a service outside that pages when it hears nothing for some minutes, and stop Alertmanager once a quarter to see that it does.",
+  topologies: {},
   diagnosis: [
     {
       command: "redisops status",
+      shows: ["registry  …  ok  …", "postgres  …  ok  …"],
       branches: [
         {
-          observed: "the dead man’s switch paged although the table shows all roles ok",
+          observed: "the switch paged, and the table shows all roles “ok”",
           conclusion:
-            "Prometheus or Alertmanager is down, or the webhook cannot be reached. Check them in that order.",
+            "The platform is well and its alerting is not. Check in this order: is Prometheus up, does its page of rules show “Watchdog” firing, does Alertmanager list it, does its log show failed webhooks.",
+        },
+        {
+          observed: "the switch paged, and roles are not “ok”",
+          conclusion:
+            "No page has come for them and none will. Follow the modes that the rows name before you mend the alerting.",
         },
       ],
     },
@@ -40,11 +55,18 @@ export const Watchdog: DegradationMode = {
   remedy: {
     kind: "none",
     reason: "It fires by design.",
-    instead: "When it stops, restore Prometheus, then Alertmanager, then the way to the receiver.",
+    instead: "When it stops, restore Prometheus, then Alertmanager, then the way from there to the switch.",
     proof: 'ALERTS{alertname="Watchdog"} is 1 and the switch receives it.',
     within: "one repeat interval of its route",
-    rollback: "Nothing was changed by redisops.",
-    whenItFails: "Ask a person to watch redisops status until alerting is back.",
+    rollback:
+      "If a change of alerting broke it, bring the former alertmanager.yml back and reload Alertmanager.",
+    whenItFails:
+      "Have somebody look at redisops status every few minutes until alerting is back, and say so in the incident channel.",
+  },
+  drill: {
+    kind: "none",
+    reason:
+      "It fires on the healthy lab. Its absence would need the lab’s own Prometheus to be stopped, and nothing could assert it then.",
   },
   inhibits: [],
   panels: ["modes"],
@@ -54,7 +76,9 @@ export const Watchdog: DegradationMode = {
       faults: [],
       expect: [
         { at: "0m", firing: [] },
+        { at: "1m", firing: [] },
         { at: "30m", firing: [] },
+        { at: "80m", firing: [] },
       ],
     },
   ],

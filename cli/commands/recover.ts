@@ -1,7 +1,8 @@
 import type { CommandModule } from "yargs";
+import type { RecoveryName } from "../../catalog/recoveries.ts";
 import { exitCodes } from "../../core/error-codes.ts";
 import { RedisopsError } from "../../core/errors.ts";
-import { type RecoveryName, recoveryPurposes } from "../../recovery/recovery.ts";
+import { recoveryPurposes } from "../../recovery/recovery.ts";
 import { type CommonOptions, commonOptions, configFlag } from "../options.ts";
 import { aligned, note, print, printJson, reportError, styled } from "../output.ts";
 
@@ -34,6 +35,10 @@ async function run(name: RecoveryName, options: RecoverOptions): Promise<number>
     signal: interrupt.signal,
     onProgress: view.update.bind(view),
     onStepEnd: view.end.bind(view),
+    onWarning: (message: string) => {
+      view.end();
+      note(options.json ? JSON.stringify({ event: "warning", message }) : `warning: ${message}`);
+    },
   };
   const command = `redisops recover ${name}`;
   try {

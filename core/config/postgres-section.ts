@@ -61,6 +61,16 @@ const messages = z
   })
   .describe("Durable record of messages: what their conversations' sequence counters are held against.");
 
+const runs = z
+  .strictObject({
+    table: sqlName()
+      .default("redisops_runs")
+      .describe("Table of redisops' own; the first recovery creates it where it may, see docs/security.md."),
+  })
+  .describe(
+    "What recoveries and drills are under way and how they ended; redisops_runs unless named otherwise.",
+  );
+
 const pgbouncer = z
   .strictObject({
     address: address().describe("host:port of PgBouncer."),
@@ -88,9 +98,10 @@ export const postgresSection = z
         pending_deliveries: pendingDeliveries.optional(),
         preferences: preferences.optional(),
         messages: messages.optional(),
+        runs: runs.optional(),
       })
       .default({})
-      .describe("Tables that redisops reads. What is left out is not probed."),
+      .describe("Tables that redisops reads. What is left out is not probed, but for runs."),
   })
   .describe("The durable store behind the fallbacks.");
 

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { address, duration, httpUrl, labelName, secret } from "./fields.ts";
+import { alertingSection } from "./alerting-section.ts";
+import { address, duration, httpUrl, labelName } from "./fields.ts";
+import { grafanaSection } from "./grafana-section.ts";
 import { postgresSection } from "./postgres-section.ts";
 import { providersSection } from "./providers-section.ts";
 import { rolesSection } from "./redis-section.ts";
@@ -35,38 +37,6 @@ const exporter = z
   .prefault({})
   .describe("The exporter.");
 
-const receiver = (purpose: string) =>
-  z
-    .strictObject({
-      webhook: secret().describe("Reference to the webhook's URL, which is a secret as a rule."),
-    })
-    .optional()
-    .describe(purpose);
-
-const alerting = z
-  .strictObject({
-    runbook_base_url: z
-      .url({ protocol: /^(?:https?|file)$/ })
-      .default("https://github.com/redisops/redisops/blob/main/runbooks")
-      .describe("Where the runbook pages are published (http, https or file); the page's name is added."),
-    dashboard_base_url: httpUrl()
-      .default("http://localhost:3000")
-      .describe("Address of Grafana, used for links."),
-    receivers: z
-      .strictObject({
-        page: receiver("Where alerts go that wake somebody."),
-        ticket: receiver("Where alerts go that wait for the morning."),
-        watchdog: receiver("The dead man's switch that receives the heartbeat."),
-      })
-      .default({})
-      .describe("Receivers of the generated Alertmanager configuration."),
-    group_wait: duration()
-      .default("10s")
-      .describe("How long Alertmanager collects alerts before it notifies."),
-  })
-  .prefault({})
-  .describe("What the generated alert rules and the Alertmanager configuration link to and notify.");
-
 /** The one source of redisops.yaml: validation, docs/configuration.md and the JSON Schema come from it. */
 export const configSchema = z
   .strictObject({
@@ -79,7 +49,8 @@ export const configSchema = z
       .strictObject({ url: httpUrl().describe("Address of Prometheus.") })
       .optional()
       .describe("Lets redisops status say since when a mode holds."),
-    alerting,
+    alerting: alertingSection,
+    grafana: grafanaSection.optional(),
     thresholds: thresholdsSection.default({}),
     state_dir: z
       .string()

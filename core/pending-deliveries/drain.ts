@@ -1,15 +1,22 @@
 import type pg from "pg";
 import type { PendingDeliveriesConfig } from "../config/postgres-section.ts";
+import { deliveryDelay } from "./delay.ts";
 import { type Deliver, deliverInTime, type Message } from "./message.ts";
 import { type PendingStatements, pendingStatements } from "./table.ts";
+
+/** Where a connected user's messages are handed over, and since when they could be, in milliseconds since 1970. */
+export interface Recipient {
+  readonly serverId: string;
+  readonly connectedAtMs: number;
+}
 
 /** What a drain works with, and how much of it at a time. */
 export interface DrainOptions {
   /** Needs `concurrency` + 1 connections with a query_timeout. PgBouncer will do. */
   readonly pool: pg.Pool;
   readonly table: PendingDeliveriesConfig;
-  /** The connection servers of those users who are connected, or undefined when the registry does not answer. */
-  readonly find: (users: readonly string[]) => Promise<ReadonlyMap<string, string> | undefined>;
+  /** Those of the users who are connected, or undefined when the registry does not answer. */
+  readonly find: (users: readonly string[]) => Promise<ReadonlyMap<string, Recipient> | undefined>;
   readonly deliver: Deliver;
   /** Milliseconds that a connection server has to acknowledge a message. Default 1,000. */
   readonly deliverDeadlineMs?: number | undefined;
@@ -23,8 +30,11 @@ export interface DrainOptions {
   readonly transactionMs?: number | undefined;
   /** Users to leave alone for now. */
   readonly skip?: ((userId: string) => boolean) | undefined;
-  /** Told after each user's turn: how many messages were acknowledged and removed, and whether one was refused. */
-  readonly onTurn?: ((userId: string, delivered: number, refused: boolean) => void) | undefined;
+  /**
+   * Told after each user's turn: of each message that was acknowledged and removed how many milliseconds it waited while
+   * its recipient was connected, and whether one was refused.
+   */
+  readonly onTurn?: ((userId: string, delaysMs: readonly number[], refused: boolean) => void) | undefined;
   /** Told when Postgres failed in a user's turn: whatever was acknowledged in it is handed over again. */
   readonly onFailure?: ((userId: string) => void) | undefined;
   /** Ends the drain after the messages that are on their way. */
@@ -41,12 +51,19 @@ export interface DrainResult {
 
 interface Turn {
   readonly tried: boolean;
-  readonly delivered: number;
+  /** Of each message that was acknowledged and removed. */
+  readonly delaysMs: readonly number[];
   readonly refused: boolean;
   readonly more: boolean;
 }
 
-const noTurn: Turn = { tried: false, delivered: 0, refused: false, more: false };
+const noTurn: Turn = { tried: false, delaysMs: [], refused: false, more: false };
+
+/** A message and for how many milliseconds it had waited when it was read. */
+interface Waiting {
+  readonly message: Message;
+  readonly waitedMs: number;
+}
 
 const ignore = (): void => undefined;
 
@@ -77,7 +94,7 @@ class Drain {
       const { rows } = await pool.query<{ name: string }>(this.#statements.users, [last, usersPerPage]);
       const users = rows.map(({ name }) => name);
       const wanted = skip === undefined ? users : users.filter((user) => !skip(user));
-      const servers = wanted.length === 0 ? new Map<string, string>() : await find(wanted);
+      const servers = wanted.length === 0 ? new Map<string, Recipient>() : await find(wanted);
       if (servers === undefined) {
         // Few users without an answer may be all of one shard: the others' must not wait for it.
         registryAnswered = false;
@@ -99,18 +116,18 @@ class Drain {
   }
 
   /** Delivers to connected users, several at a time. */
-  async #deliverTo(connected: readonly (readonly [string, string])[]): Promise<number> {
+  async #deliverTo(connected: readonly (readonly [string, Recipient])[]): Promise<number> {
     const left = connected.values();
     const lane = async (): Promise<number> => {
       let delivered = 0;
-      for (const [userId, serverId] of left) {
+      for (const [userId, recipient] of left) {
         for (let more = true; more && !this.#aborted; ) {
-          const turn = await this.#turn(userId, serverId).catch((error: unknown) => {
+          const turn = await this.#turn(userId, recipient).catch((error: unknown) => {
             this.#options.onFailure?.(userId);
             throw error;
           });
-          if (turn.tried) this.#options.onTurn?.(userId, turn.delivered, turn.refused);
-          delivered += turn.delivered;
+          if (turn.tried) this.#options.onTurn?.(userId, turn.delaysMs, turn.refused);
+          delivered += turn.delaysMs.length;
           more = turn.more;
         }
       }
@@ -127,14 +144,14 @@ class Drain {
    * Delivers a user's oldest messages in one transaction that holds the user's lock, so that no other worker delivers to
    * the same user. The lock is advisory: a row lock would give the transaction an id, which holds back vacuum.
    */
-  async #turn(userId: string, serverId: string): Promise<Turn> {
+  async #turn(userId: string, recipient: Recipient): Promise<Turn> {
     const client = await this.#options.pool.connect();
     // A pool listens to its idle connections only: without a listener one that dies during a delivery ends the process.
     client.on("error", ignore);
     let broken: unknown;
     try {
       await client.query("BEGIN");
-      const turn = await this.#inTransaction(client, userId, serverId);
+      const turn = await this.#inTransaction(client, userId, recipient);
       await client.query("COMMIT");
       return turn;
     } catch (error) {
@@ -146,7 +163,7 @@ class Drain {
     }
   }
 
-  async #inTransaction(client: pg.PoolClient, userId: string, serverId: string): Promise<Turn> {
+  async #inTransaction(client: pg.PoolClient, userId: string, recipient: Recipient): Promise<Turn> {
     // A worker that freezes while it holds the lock loses it after that time.
     const { rows: locks } = await client.query<{ mine: boolean }>(
       `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine,
@@ -154,25 +171,25 @@ class Drain {
       [`redisops ${this.#options.table.table} ${userId}`, String(this.#deliverDeadline + 5_000)],
     );
     if (locks[0]?.mine !== true) return noTurn;
-    const { rows } = await client.query<{ message_id: string; conversation_id: string; body: string }>(
-      this.#statements.oldest,
-      [userId, this.#batchSize],
-    );
+    const { rows } = await client.query<{
+      message_id: string;
+      conversation_id: string;
+      body: string;
+      waited_ms: number;
+    }>(this.#statements.oldest, [userId, this.#batchSize]);
     const messages = rows.map(
-      ({ message_id, conversation_id, body }): Message => ({
-        messageId: message_id,
-        userId,
-        conversationId: conversation_id,
-        body,
+      ({ message_id, conversation_id, body, waited_ms }): Waiting => ({
+        message: { messageId: message_id, userId, conversationId: conversation_id, body },
+        waitedMs: waited_ms,
       }),
     );
-    const { acknowledged, refused } = await this.#deliverInOrder(serverId, messages);
+    const { acknowledged, delaysMs, refused } = await this.#deliverInOrder(recipient, messages);
     if (acknowledged.length > 0) await client.query(this.#statements.remove, [userId, acknowledged]);
     if (refused !== undefined) await client.query(this.#statements.countAttempt, [userId, refused]);
     const cut = acknowledged.length < messages.length || messages.length === this.#batchSize;
     return {
       tried: messages.length > 0,
-      delivered: acknowledged.length,
+      delaysMs,
       refused: refused !== undefined,
       more: refused === undefined && cut,
     };
@@ -180,19 +197,22 @@ class Drain {
 
   /** Ends at the first message that is not acknowledged: the ones after it must not overtake it. */
   async #deliverInOrder(
-    serverId: string,
-    messages: readonly Message[],
-  ): Promise<{ acknowledged: string[]; refused: string | undefined }> {
-    const end = performance.now() + this.#transactionMs;
+    { serverId, connectedAtMs }: Recipient,
+    messages: readonly Waiting[],
+  ): Promise<{ acknowledged: string[]; delaysMs: number[]; refused: string | undefined }> {
+    const start = performance.now();
     const acknowledged: string[] = [];
-    for (const message of messages) {
-      if (this.#aborted || (acknowledged.length > 0 && performance.now() >= end)) break;
+    const delaysMs: number[] = [];
+    for (const { message, waitedMs } of messages) {
+      if (this.#aborted || (acknowledged.length > 0 && performance.now() >= start + this.#transactionMs))
+        break;
       if (!(await deliverInTime(this.#options.deliver, serverId, message, this.#deliverDeadline))) {
-        return { acknowledged, refused: message.messageId };
+        return { acknowledged, delaysMs, refused: message.messageId };
       }
       acknowledged.push(message.messageId);
+      delaysMs.push(deliveryDelay(waitedMs + performance.now() - start, connectedAtMs));
     }
-    return { acknowledged, refused: undefined };
+    return { acknowledged, delaysMs, refused: undefined };
   }
 }
 

@@ -39,7 +39,7 @@ export interface PendingStatements {
   readonly waits: string;
   /** Parameters: the user after whom to begin, bound. Users with waiting messages, in order. */
   readonly users: string;
-  /** Parameters: user, bound. The user's messages that have waited longest, in order. */
+  /** Parameters: user, bound. The user's messages that have waited longest, in order, with how many milliseconds. */
   readonly oldest: string;
   /** Parameters: user, message ids. */
   readonly remove: string;
@@ -51,6 +51,7 @@ export interface PendingStatements {
 export function pendingStatements(config: PendingDeliveriesConfig): PendingStatements {
   const table = quoteName(config.table);
   const user = quoteName(config.user_column);
+  const createdAt = quoteName(config.created_at_column);
   return {
     append: `INSERT INTO ${table} (message_id, ${user}, conversation_id, body) VALUES ($1, $2, $3, $4)
              ON CONFLICT (${user}, message_id) DO NOTHING`,
@@ -62,7 +63,10 @@ export function pendingStatements(config: PendingDeliveriesConfig): PendingState
               SELECT (SELECT ${user} FROM ${table} WHERE ${user} > waiting.name ORDER BY ${user} LIMIT 1)
               FROM waiting WHERE waiting.name IS NOT NULL
             ) SELECT name FROM waiting WHERE name IS NOT NULL LIMIT $2`,
-    oldest: `SELECT message_id, conversation_id, body FROM ${table}
+    // By Postgres's clock alone, which has written both.
+    oldest: `SELECT message_id, conversation_id, body,
+                    (extract(epoch FROM clock_timestamp() - ${createdAt}) * 1000)::float8 AS waited_ms
+             FROM ${table}
              WHERE ${user} = $1 ORDER BY position LIMIT $2`,
     remove: `DELETE FROM ${table} WHERE ${user} = $1 AND message_id = ANY($2)`,
     countAttempt: `UPDATE ${table} SET attempts = attempts + 1 WHERE ${user} = $1 AND message_id = $2`,

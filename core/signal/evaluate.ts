@@ -20,9 +20,11 @@ const combine = {
 
 function aggregate(samples: readonly Sample[], measure: Measure, signal: ThresholdSignal): Groups {
   const wanted = Object.entries(measure.where ?? {});
+  const excepted = Object.entries(measure.except ?? {});
   const groups: Groups = new Map();
   for (const { metric, labels, value } of samples) {
     if (metric !== measure.metric || wanted.some(([label, expected]) => labels[label] !== expected)) continue;
+    if (excepted.some(([label, unwanted]) => labels[label] === unwanted)) continue;
     const own = Object.fromEntries(signal.by.map((label) => [label, labels[label] ?? ""]));
     const key = JSON.stringify(own);
     const known = groups.get(key);
@@ -106,6 +108,6 @@ export function evaluateSignal(
   samples: readonly Sample[],
   thresholds: EffectiveThresholds,
 ): Finding[] | undefined {
-  if (signal.kind === "promql") return undefined;
+  if (signal.kind !== "threshold") return undefined;
   return [...findingsOf(signal, samples, thresholds).values()];
 }

@@ -6,6 +6,7 @@ import { drainPending } from "../../core/pending-deliveries/drain.ts";
 import type { Deliver } from "../../core/pending-deliveries/message.ts";
 import { describePostgres, postgresPoolOptions } from "../../core/postgres/connect.ts";
 import { postgresErrorClass } from "../../core/postgres/postgres-error.ts";
+import type { HistogramSeries } from "../signals/batched-histogram.ts";
 import { Signals } from "../signals/signals.ts";
 import { storeFailures } from "../signals/store-failures.ts";
 import { type PendingDeliveriesLocation, pendingTable } from "./pending-store.ts";
@@ -61,6 +62,7 @@ export class DeliveryWorker {
   /** When to try again those users whose last turn ended badly. Bounded: who falls out is tried earlier. */
   readonly #retries = new LRUCache<string, Retry>({ max: 10_000 });
   readonly #counts;
+  readonly #delays: HistogramSeries;
   readonly #stopping = new AbortController();
   /** The pause after the next pass in which a turn fails. */
   #failurePause = outagePause;
@@ -84,6 +86,7 @@ export class DeliveryWorker {
       refused: signals.counter("redisops_pending_delivery_failures_total", { role: "registry" }),
       postgres: storeFailures(signals, "postgres"),
     };
+    this.#delays = signals.histogram("redisops_delivery_delay_seconds", { role: "registry" });
     this.#pool = new pg.Pool({
       ...postgresPoolOptions(postgres, describePostgres(postgres)),
       application_name: "redisops-delivery-worker",
@@ -130,13 +133,13 @@ export class DeliveryWorker {
       const { delivered, registryAnswered } = await drainPending({
         pool: this.#pool,
         table: pendingTable(this.#location),
-        find: (users) => this.#registry.serversOf(users),
+        find: (users) => this.#registry.entriesOf(users),
         deliver: this.#deliver,
         deliverDeadlineMs,
         concurrency,
         batchSize,
         skip: (userId) => performance.now() < (this.#retries.get(userId)?.at ?? 0),
-        onTurn: (userId, count, refused) => this.#note(userId, count, refused),
+        onTurn: (userId, delaysMs, refused) => this.#note(userId, delaysMs, refused),
         onFailure: (userId) => {
           turnFailed = true;
           this.#retryLater(userId, firstRetryAfterFailure, false);
@@ -154,15 +157,16 @@ export class DeliveryWorker {
     }
   }
 
-  #note(userId: string, delivered: number, refused: boolean): void {
-    this.#counts.delivered.pending += delivered;
+  #note(userId: string, delaysMs: readonly number[], refused: boolean): void {
+    this.#counts.delivered.pending += delaysMs.length;
+    for (const delay of delaysMs) this.#delays.observe(delay / 1_000);
     this.#failurePause = outagePause;
     if (!refused) {
       this.#retries.delete(userId);
       return;
     }
     this.#counts.refused.pending += 1;
-    this.#retryLater(userId, firstRetry, delivered > 0);
+    this.#retryLater(userId, firstRetry, delaysMs.length > 0);
   }
 
   #retryLater(userId: string, first: number, progress: boolean): void {

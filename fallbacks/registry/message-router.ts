@@ -1,9 +1,11 @@
 import { register } from "prom-client";
 import { RedisopsError } from "../../core/errors.ts";
+import { deliveryDelay } from "../../core/pending-deliveries/delay.ts";
 import { type Deliver, deliverInTime, type Message } from "../../core/pending-deliveries/message.ts";
 import type { RegistryEntry } from "../../core/registry/entry.ts";
 import type { BulkheadOptions } from "../guard/guarded-postgres.ts";
 import { failed } from "../guard/store-failure.ts";
+import type { HistogramSeries } from "../signals/batched-histogram.ts";
 import { type CounterSeries, Signals } from "../signals/signals.ts";
 import { type PendingDeliveriesLocation, PendingStore } from "./pending-store.ts";
 import type { RegistryClient } from "./registry-client.ts";
@@ -74,6 +76,7 @@ export class MessageRouter {
   readonly #maxInFlight: number;
   readonly #turns = new UserTurns();
   readonly #deferred: CounterSeries;
+  readonly #delays: HistogramSeries;
   /** Until when the registry counts as not having been well for long enough, as `Date.now()`. */
   #unsettledUntil = 0;
 
@@ -96,6 +99,7 @@ export class MessageRouter {
     });
     const signals = Signals.of(options.metrics ?? register);
     this.#deferred = signals.counter("redisops_messages_deferred_total", { role: "registry" });
+    this.#delays = signals.histogram("redisops_delivery_delay_seconds", { role: "registry" });
   }
 
   /** Routes one message. Rejects with MESSAGE_NOT_ACCEPTED when it is neither delivered nor known to be stored. */
@@ -103,7 +107,8 @@ export class MessageRouter {
     if (this.#turns.running >= this.#maxInFlight) {
       throw new RedisopsError("MESSAGE_NOT_ACCEPTED", "Too many messages are on their way in this process");
     }
-    return this.#turns.take(message.userId, () => this.#route(message));
+    const acceptedAt = performance.now();
+    return this.#turns.take(message.userId, () => this.#route(message, acceptedAt));
   }
 
   /** Ends the connections to Postgres. */
@@ -111,7 +116,8 @@ export class MessageRouter {
     return this.#pending.close();
   }
 
-  async #route(message: Message): Promise<RouteResult> {
+  /** `acceptedAt` is on the clock of `performance.now()`. */
+  async #route(message: Message, acceptedAt: number): Promise<RouteResult> {
     const entry = await this.#registry.find(message.userId);
     if (failed(entry)) {
       // Behind an open breaker marking would fail like the lookup.
@@ -125,10 +131,11 @@ export class MessageRouter {
     const settled = Math.max(entry.sinceMs + this.#settle, this.#unsettledUntil) < Date.now();
     if (asks) {
       const waits = await this.#pending.waits(message.userId);
-      if (waits === undefined) return this.#deferOrHandOver(message, entry);
+      if (waits === undefined) return this.#deferOrHandOver(message, entry, acceptedAt);
       if (waits) return this.#defer(message, "backlog", true);
     }
-    if (!(await this.#handOver(entry, message))) return this.#defer(message, "handover_failed", true);
+    if (!(await this.#handOver(entry, message, acceptedAt)))
+      return this.#defer(message, "handover_failed", true);
     if (asks && settled) void this.#markDirect(message.userId, entry);
     return { outcome: "delivered", serverId: entry.serverId };
   }
@@ -165,17 +172,21 @@ export class MessageRouter {
     return false;
   }
 
-  async #deferOrHandOver(message: Message, entry: RegistryEntry): Promise<RouteResult> {
+  async #deferOrHandOver(message: Message, entry: RegistryEntry, acceptedAt: number): Promise<RouteResult> {
     try {
       return await this.#defer(message, "backlog", true);
     } catch (error) {
-      if (await this.#handOver(entry, message)) return { outcome: "delivered", serverId: entry.serverId };
+      if (await this.#handOver(entry, message, acceptedAt))
+        return { outcome: "delivered", serverId: entry.serverId };
       throw error;
     }
   }
 
-  #handOver({ serverId }: RegistryEntry, message: Message): Promise<boolean> {
-    return deliverInTime(this.#deliver, serverId, message, this.#deliverDeadline);
+  async #handOver(entry: RegistryEntry, message: Message, acceptedAt: number): Promise<boolean> {
+    if (!(await deliverInTime(this.#deliver, entry.serverId, message, this.#deliverDeadline))) return false;
+    const delayMs = deliveryDelay(performance.now() - acceptedAt, entry.connectedAtMs);
+    this.#delays.observe(delayMs / 1_000);
+    return true;
   }
 
   #unsettled(): void {

@@ -175,18 +175,18 @@ export class RegistryClient {
   }
 
   /**
-   * The connection servers of those of the users who are connected; undefined when the registry gave no answer for any of
+   * The entries of those of the users who are connected; undefined when the registry gave no answer for any of
    * them. Those it gave no answer for are left out. Counts as no decision: it is for delivery workers.
    */
-  async serversOf(users: readonly string[]): Promise<ReadonlyMap<string, string> | undefined> {
+  async entriesOf(users: readonly string[]): Promise<ReadonlyMap<string, RegistryEntry> | undefined> {
     const found = await Promise.all(users.map((userId) => this.#read(userId)));
     if (found.length > 0 && found.every(failed)) return undefined;
-    const servers = new Map<string, string>();
+    const entries = new Map<string, RegistryEntry>();
     for (const [index, entry] of found.entries()) {
       const userId = users[index];
-      if (userId !== undefined && entry !== undefined && !failed(entry)) servers.set(userId, entry.serverId);
+      if (userId !== undefined && entry !== undefined && !failed(entry)) entries.set(userId, entry);
     }
-    return servers;
+    return entries;
   }
 
   /** Says in the user's entry that messages may wait. Answers false when the registry did not take it. */

@@ -6,7 +6,9 @@ import { RegistryClient } from "../../fallbacks/registry/registry-client.ts";
 import { SequenceClient } from "../../fallbacks/sequence/sequence-client.ts";
 import { routing, section, storeDeadlineMs, throughPgBouncer } from "../platform/settings.ts";
 import { runApp } from "./app.ts";
+import { BatchedRows } from "./batched-rows.ts";
 import { handOver } from "./hand-over.ts";
+import { messageTable } from "./message-table.ts";
 
 const message = z.object({
   messageId: z.string().max(100),
@@ -24,6 +26,7 @@ await runApp(async ({ settings, config }) => {
   const limiter = new RateLimiter(section(config, "rate_limit"), guard);
   const sequence = new SequenceClient(section(config, "sequence"), guard);
   const router = new MessageRouter(registry, { ...connection, tables }, handOver(settings), routing);
+  const messages = new BatchedRows(connection, messageTable);
   const counts = { delivered: 0, pending: 0, refused: 0, notAccepted: 0, timestampIds: 0 };
   await Promise.all([registry.ready(5_000), limiter.ready(5_000), sequence.ready(5_000)]);
 
@@ -46,6 +49,7 @@ await runApp(async ({ settings, config }) => {
             body: envelope,
           });
           counts[outcome] += 1;
+          messages.add({ conversationId, order: order.text, atMs: Date.now() });
           return { status: 202, body: { order: order.text, outcome } };
         } catch (error) {
           if (!(error instanceof RedisopsError)) throw error;
@@ -54,10 +58,10 @@ await runApp(async ({ settings, config }) => {
         }
       },
     },
-    counters: () => counts,
+    counters: () => ({ ...counts, ...messages.counts }),
     async stop() {
       for (const client of [registry, limiter, sequence]) client.close();
-      await router.close();
+      await Promise.all([router.close(), messages.close()]);
     },
   };
 });

@@ -8,6 +8,8 @@ const retryMs = 200;
 const deadlineMs = 10_000;
 /** Share of the messages that come from one person, who is over the rate limit by that. */
 const spammerShare = 0.15;
+/** People write to one another in circles of so many, so that a conversation has more than one message. */
+const circle = 10;
 
 /** What the load generator knows of its messages. */
 export interface MessageCounts {
@@ -78,7 +80,8 @@ export class MessageLoad {
   }
 
   async #deliver(number: number, recipient: number): Promise<void> {
-    const sender = this.#random() < spammerShare ? 0 : this.#pick();
+    const contact = recipient - (recipient % circle) + Math.floor(this.#random() * circle);
+    const sender = this.#random() < spammerShare ? 0 : contact;
     const [low, high] = sender < recipient ? [sender, recipient] : [recipient, sender];
     const body = JSON.stringify({
       messageId: messageIdOf(number),

@@ -12,6 +12,7 @@ import {
 } from "../platform/settings.ts";
 import { shardOfKey } from "../platform/shards.ts";
 import { type AppContext, runApp } from "./app.ts";
+import { BatchedRows } from "./batched-rows.ts";
 import {
   type Notification,
   type NotificationOutcome,
@@ -19,7 +20,7 @@ import {
   notificationId,
 } from "./notification.ts";
 import { sendRequest } from "./provider-requests.ts";
-import { SentTable } from "./sent-table.ts";
+import { sentTable } from "./sent-table.ts";
 
 const guard = { deadlineMs: storeDeadlineMs };
 /** Checks at once until all of them are answered, before the first notification comes. */
@@ -83,7 +84,7 @@ async function createClients({ settings, own, config }: AppContext) {
     }),
     dedup: new DedupClient(section(config, "dedup"), guard),
     providers: providersOf(config),
-    sent: new SentTable(connection),
+    sent: new BatchedRows(connection, sentTable),
   };
   const providers = [...clients.providers.values()].map(({ client }) => client);
   await Promise.all([clients.preferences, clients.dedup, ...providers].map((client) => client.ready(5_000)));
@@ -109,7 +110,7 @@ await runApp(async (context) => {
     if (provider === undefined) return "failed";
     const attempt = sendRequest(provider.settings, { to: userId, body: `notification ${one.number}` });
     const { outcome } = await provider.client.send({ priority }, attempt);
-    if (outcome === "sent") sent.add(id);
+    if (outcome === "sent") sent.add({ id, atMs: Date.now() });
     return outcome;
   };
 

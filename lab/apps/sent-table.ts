@@ -1,81 +1,15 @@
-import { Pool } from "pg";
-import { describePostgres, postgresClientOptions } from "../../core/postgres/connect.ts";
-import type { PostgresConnectionConfig } from "../../fallbacks/guard/guarded-postgres.ts";
+import type { RowWriter } from "./batched-rows.ts";
 
-/** Rows in one statement. */
-const batchSize = 500;
-/** Milliseconds between two statements. */
-const interval = 250;
-/** Rows that may wait while Postgres is away; the oldest are given up beyond. */
-const maxWaiting = 100_000;
-const deadlineMs = 5_000;
-
-const insert = `INSERT INTO notifications (id, sent_at)
-  SELECT id, to_timestamp(ms / 1000.0) FROM unnest($1::text[], $2::float8[]) AS sent (id, ms)
-  ON CONFLICT (id) DO NOTHING`;
-
+/** A notification that was sent. */
 interface SentRow {
   readonly id: string;
   readonly atMs: number;
 }
 
-/** Writes down what was sent, in batches: the source from which the filter is rebuilt. */
-export class SentTable {
-  readonly #pool: Pool;
-  readonly #timer: NodeJS.Timeout;
-  #waiting: SentRow[] = [];
-  #writing: Promise<void> | undefined;
-  #stored = 0;
-  #lost = 0;
-
-  constructor(config: PostgresConnectionConfig) {
-    this.#pool = new Pool({
-      ...postgresClientOptions(config, describePostgres(config)),
-      max: 1,
-      connectionTimeoutMillis: deadlineMs,
-      query_timeout: deadlineMs,
-      allowExitOnIdle: true,
-    });
-    this.#pool.on("error", () => undefined); // else a connection that dies while idle would end the process
-    this.#timer = setInterval(() => void this.#flush(), interval);
-  }
-
-  get counts() {
-    return { stored: this.#stored, storing: this.#waiting.length, storeLost: this.#lost };
-  }
-
-  /** Takes a row; it is written soon. */
-  add(id: string): void {
-    this.#waiting.push({ id, atMs: Date.now() });
-    if (this.#waiting.length <= maxWaiting) return;
-    this.#waiting.shift();
-    this.#lost += 1;
-  }
-
-  /** Writes what waits, as far as Postgres is there, and ends the connection. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#flush();
-    await Promise.race([this.#pool.end(), new Promise((resolve) => setTimeout(resolve, 500).unref())]);
-  }
-
-  #flush(): Promise<void> {
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
-    return this.#writing;
-  }
-
-  async #write(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const rows = this.#waiting.slice(0, batchSize);
-      try {
-        await this.#pool.query(insert, [rows.map(({ id }) => id), rows.map(({ atMs }) => atMs)]);
-      } catch {
-        return; // they wait for the next turn
-      }
-      this.#waiting = this.#waiting.slice(rows.length);
-      this.#stored += rows.length;
-    }
-  }
-}
+/** What was sent: the source from which the filter is rebuilt. */
+export const sentTable: RowWriter<SentRow> = {
+  insert: `INSERT INTO notifications (id, sent_at)
+    SELECT id, to_timestamp(ms / 1000.0) FROM unnest($1::text[], $2::float8[]) AS sent (id, ms)
+    ON CONFLICT (id) DO NOTHING`,
+  values: (rows) => [rows.map(({ id }) => id), rows.map(({ atMs }) => atMs)],
+};

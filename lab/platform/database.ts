@@ -8,6 +8,12 @@ const notifications = `
   CREATE TABLE notifications (id text PRIMARY KEY, sent_at timestamptz NOT NULL);
   CREATE INDEX ON notifications (sent_at);`;
 
+/** The exporter finds recent conversations by the second index and the latest messages of one by the first. */
+const messages = `
+  CREATE TABLE messages (conversation_id text NOT NULL, message_id text NOT NULL, created_at timestamptz NOT NULL);
+  CREATE INDEX ON messages (conversation_id, created_at);
+  CREATE INDEX ON messages (created_at);`;
+
 const optOuts = `
   INSERT INTO preferences (user_id, channel, opted_out)
   SELECT user_id, channel, true FROM unnest($1::text[], $2::text[]) AS chosen (user_id, channel)`;
@@ -16,7 +22,7 @@ const optOuts = `
 const deadlineMs = 5_000;
 
 /** Works on the platform's Postgres as its superuser, on a connection of its own. */
-async function withPostgres<T>(
+export async function withPostgres<T>(
   { connection }: PostgresServer,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
@@ -46,6 +52,7 @@ export function createDatabase(
   ).flat();
   return withPostgres(postgres, async (client) => {
     await client.query(notifications);
+    await client.query(messages);
     await client.query(pendingDeliveriesDdl());
     await client.query(preferencesSchema);
     await client.query(optOuts, [chosen.map(([user]) => user), chosen.map(([, channel]) => channel)]);

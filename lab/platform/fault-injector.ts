@@ -1,7 +1,8 @@
 import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { membersMeant } from "./fault-targets.ts";
 import type { ActiveFault, FaultName, FaultRequest } from "./faults.ts";
-import { type Done, type FaultyPlatform, type Injection, injections } from "./injections.ts";
+import type { Done, FaultyPlatform, Injection } from "./injection.ts";
+import { injections } from "./injections.ts";
 
 /** A fault that holds, with what ends it. */
 interface Held extends ActiveFault {
@@ -11,7 +12,33 @@ interface Held extends ActiveFault {
 }
 
 /** What is done to processes themselves: of several at one process, the last one tells how it is. */
-const processFaults: readonly FaultName[] = ["kill", "hang", "slow", "cut-shard", "kafka-down"];
+const processFaults: readonly FaultName[] = [
+  "kill",
+  "hang",
+  "slow",
+  "cut-shard",
+  "kill-all",
+  "cut-replica",
+  "stop-sentinels",
+  "kafka-down",
+];
+
+/** What changes data or settings: not twice at a time, for the second one would take the first one's work for what was. */
+const onceAtATime: readonly FaultName[] = [
+  "fill-postgres-pool",
+  "wrong-config",
+  "forget-connections",
+  "stick-counters",
+  "lower-sequence",
+  "stale-preferences",
+  "saturate-filter",
+  "fail-recovery",
+  "drain-buckets",
+  "break-sample",
+];
+
+/** What outlives the process that it was done to. */
+const outlives: readonly FaultName[] = onceAtATime.filter((fault) => fault !== "fill-postgres-pool");
 
 /** Injects faults one after the other and remembers how to undo them. */
 export class FaultInjector {
@@ -40,8 +67,18 @@ export class FaultInjector {
    *
    * @throws RedisopsError USAGE for a request that makes no sense, LAB_FAILED when it could not be carried out.
    */
-  inject(request: FaultRequest): Promise<string> {
-    return this.#inTurn(() => this.#carryOut(request));
+  async inject(request: FaultRequest): Promise<string> {
+    const { told } = await this.#inTurn(() => this.#carryOut(request));
+    return told;
+  }
+
+  /** The same, for who undoes this fault and no other: answers what does so, if it still holds by then. */
+  async cause(request: FaultRequest): Promise<() => Promise<void>> {
+    const { held } = await this.#inTurn(() => this.#carryOut(request));
+    return () =>
+      this.#inTurn(async () => {
+        if (held !== undefined) await this.#end(held);
+      });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -50,19 +87,19 @@ export class FaultInjector {
     return mine;
   }
 
-  async #carryOut(request: FaultRequest): Promise<string> {
+  async #carryOut(
+    request: FaultRequest,
+  ): Promise<{ readonly told: string; readonly held?: Held | undefined }> {
     const { fault, forMs } = request;
-    if (fault === "heal") return this.#heal(request);
-    if (fault === "fill-postgres-pool" && [...this.#held].some((held) => held.fault === fault)) {
-      throw new RedisopsError("LAB_FAILED", "The pool is taken already", {
-        next: "redisops lab inject heal",
-      });
+    if (fault === "heal") return { told: await this.#heal(request) };
+    if (onceAtATime.includes(fault) && [...this.#held].some((held) => held.fault === fault)) {
+      throw new RedisopsError("LAB_FAILED", `${fault} holds already`, { next: "redisops lab inject heal" });
     }
     const inject: Injection = this.#injections[fault];
     const done = await inject(request);
     const { target, what, undo } = done;
     await this.#endReplaced(fault, done);
-    if (undo === undefined) return this.#tell(what);
+    if (undo === undefined) return { told: this.#tell(what) };
     const since = Date.now();
     const held: Held = {
       fault,
@@ -74,14 +111,14 @@ export class FaultInjector {
       timer: forMs === undefined ? undefined : setTimeout(() => this.#undoLater(held), forMs),
     };
     this.#held.add(held);
-    return this.#tell(what);
+    return { told: this.#tell(what), held };
   }
 
   /** Ends the faults that a new one takes the place of, and those that a process has lost by being ended. */
   async #endReplaced(fault: FaultName, { target, members }: Done): Promise<void> {
     const restarts = fault === "restart" || fault === "restart-empty";
     const onProcesses = restarts || processFaults.includes(fault);
-    const ends = restarts || fault === "kill" || fault === "kafka-down";
+    const ends = restarts || fault === "kill" || fault === "kill-all" || fault === "kafka-down";
     for (const held of [...this.#held]) {
       const same = held.fault === fault && held.target === target;
       if (processFaults.includes(held.fault)) {
@@ -90,7 +127,10 @@ export class FaultInjector {
           clearTimeout(held.timer);
           this.#held.delete(held);
         }
-      } else if (same || (ends && held.done.members.some((name) => members.includes(name)))) {
+      } else if (
+        same ||
+        (ends && !outlives.includes(held.fault) && held.done.members.some((name) => members.includes(name)))
+      ) {
         await this.#undo(held).catch((error: unknown) => this.#say(messageOf(error)));
       }
     }
@@ -113,11 +153,20 @@ export class FaultInjector {
   }
 
   #undoLater(held: Held): void {
-    this.#inTurn(async () => {
-      if (!this.#held.has(held)) return;
-      await this.#undo(held);
-      if (held.fault === "cut-shard") await this.#untilSettled();
-    }).catch((error: unknown) => this.#say(`undoing ${held.fault} failed: ${messageOf(error)}`));
+    this.#inTurn(() => this.#end(held)).catch((error: unknown) =>
+      this.#say(`undoing ${held.fault} failed: ${messageOf(error)}`),
+    );
+  }
+
+  /** Undoes it, if nothing else has, and lets a shard have its replica again. */
+  async #end(held: Held): Promise<void> {
+    if (!this.#held.has(held)) return;
+    await this.#undo(held);
+    const names = held.done.members;
+    const nodes = this.#platform.members.filter(({ shard }) => shard !== undefined);
+    if (processFaults.includes(held.fault) && nodes.some(({ name }) => names.includes(name))) {
+      await this.#untilSettled();
+    }
   }
 
   async #undo(held: Held): Promise<void> {

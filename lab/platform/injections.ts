@@ -1,32 +1,17 @@
 import { RedisopsError } from "../../core/errors.ts";
 import { withRedis } from "../servers/redis-client.ts";
+import { drainBuckets, lowerSequence, stickCounters } from "./counter-faults.ts";
 import { shardOf, targetOf } from "./fault-targets.ts";
 import type { FaultName, FaultRequest } from "./faults.ts";
+import { saturateFilter } from "./filter-fault.ts";
 import { holdConnections } from "./hold-connections.ts";
+import type { Done, FaultyPlatform, Injection } from "./injection.ts";
 import type { Member } from "./member.ts";
+import { breakSample, stalePreferences } from "./preference-faults.ts";
+import { failRecovery } from "./recovery-fault.ts";
+import { forgetConnections } from "./registry-fault.ts";
+import { serverFaults } from "./server-faults.ts";
 import type { Stores } from "./stores.ts";
-
-/** What faults are injected into. */
-export interface FaultyPlatform {
-  readonly members: readonly Member[];
-  readonly stores: Stores;
-  /** Changes what the stand-in allows an account, or gives it back its usual limit. Answers which accounts. */
-  throttle(provider: string, account: string | undefined, refuse: boolean): Promise<string[]>;
-}
-
-/** What was done, and how it is undone where that is not by itself. */
-export interface Done {
-  /** What it was done to, in a word or two. */
-  readonly target: string;
-  /** The names of the processes that it concerns. */
-  readonly members: readonly string[];
-  /** What was done, as a sentence. */
-  readonly what: string;
-  readonly undo?: () => Promise<void>;
-}
-
-/** Carries a request out. Throws USAGE when it makes no sense. */
-export type Injection = (request: FaultRequest) => Promise<Done>;
 
 /** As `lab/servers` configure PgBouncer and Postgres. */
 const poolSize = 20;
@@ -38,7 +23,7 @@ const connectionsLeft = 8;
 export function injections(
   platform: FaultyPlatform,
 ): Readonly<Record<Exclude<FaultName, "heal">, Injection>> {
-  const { members, stores } = platform;
+  const { members, stores, settings } = platform;
   const refusals = new Refusals(platform);
   const onMember =
     (act: (member: Member) => Promise<Pick<Done, "what" | "undo">>): Injection =>
@@ -77,6 +62,15 @@ export function injections(
     "cut-shard": (request) => cutShard(platform, shardOf(request)),
     "fill-postgres-pool": () => fillPool(stores),
     "provider-429": (request) => throttle(refusals, request),
+    ...serverFaults(platform),
+    "forget-connections": () => forgetConnections(stores, settings),
+    "stick-counters": () => stickCounters(stores, settings),
+    "lower-sequence": () => lowerSequence(stores, settings),
+    "stale-preferences": () => stalePreferences(stores, settings),
+    "saturate-filter": () => saturateFilter(stores, settings),
+    "drain-buckets": () => drainBuckets(stores, settings),
+    "fail-recovery": () => failRecovery(stores, settings),
+    "break-sample": () => breakSample(stores),
     "kafka-down": async (request) => {
       if (members.some(({ name }) => name === "kafka")) return kill({ ...request, role: "kafka" });
       throw new RedisopsError("LAB_FAILED", "This lab runs without Kafka", {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stringify } from "yaml";
+import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts";
 import { checkout } from "../checkout.ts";
 
 /** What the platform's redisops.yaml depends on. Addresses are `host:port`. */
@@ -16,6 +17,10 @@ export interface PlatformAddresses {
   readonly pgbouncer: string;
   readonly provider: string;
   readonly exporter: string;
+  /** Differences from the catalog's thresholds, by mode. */
+  readonly thresholds?: ThresholdOverrides | undefined;
+  /** As `exporter.probe_timeout`; its default unless given. */
+  readonly probeTimeout?: string | undefined;
   readonly prometheus: string;
   readonly stateDir: string;
   /** For each secret the file that holds it. */
@@ -44,7 +49,7 @@ const accountLimit = 1_000;
 /** The SIDs of the Twilio stand-in's accounts, by their names in redisops.yaml. */
 const twilioSids = { main: `AC${"0".repeat(32)}`, backup: `AC${"1".repeat(32)}` } as const;
 
-/** The platform's redisops.yaml: all roles, with the catalog's own thresholds. */
+/** The platform's redisops.yaml: all roles, and the catalog's own thresholds unless others are given. */
 export function platformConfig(addresses: PlatformAddresses): string {
   const secret = (name: PlatformSecret) => `file:${addresses.secrets[name]}`;
   const standalone = (address: string) => ({ topology: "standalone", address });
@@ -80,6 +85,7 @@ export function platformConfig(addresses: PlatformAddresses): string {
         sent_notifications: { table: "notifications" },
         pending_deliveries: { table: "pending_deliveries" },
         preferences: { table: "preferences" },
+        messages: { table: "messages" },
       },
     },
     providers: {
@@ -100,7 +106,10 @@ export function platformConfig(addresses: PlatformAddresses): string {
         },
       },
     },
-    exporter: { listen: addresses.exporter },
+    exporter: {
+      listen: addresses.exporter,
+      ...(addresses.probeTimeout !== undefined && { probe_timeout: addresses.probeTimeout }),
+    },
     prometheus: { url: addresses.prometheus },
     alerting: {
       runbook_base_url: pathToFileURL(join(checkout, "runbooks")).href,
@@ -111,6 +120,7 @@ export function platformConfig(addresses: PlatformAddresses): string {
         watchdog: { webhook: secret("watchdog-webhook") },
       },
     },
+    ...(addresses.thresholds !== undefined && { thresholds: addresses.thresholds }),
     state_dir: addresses.stateDir,
   });
 }

@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts";
 import { connectionEventsTopic } from "../../core/registry/connection-event.ts";
 import { type KafkaServer, startKafka } from "../servers/kafka.ts";
 import { KafkaUnavailableError, kafkaJarsCached, kafkaPrograms } from "../servers/kafka-artifacts.ts";
@@ -8,7 +9,7 @@ import type { Workspace } from "../workspace.ts";
 import { inStartOrder, planApps, startApp } from "./apps.ts";
 import { askApp } from "./ask-app.ts";
 import { createDatabase } from "./database.ts";
-import type { FaultyPlatform } from "./injections.ts";
+import type { FaultyPlatform } from "./injection.ts";
 import { Member } from "./member.ts";
 import { generateAlerts, startAlerting, startExporter } from "./observability.ts";
 import { labInterval, platformConfig } from "./platform-config.ts";
@@ -30,6 +31,10 @@ import { dedupPrimaryName, type Stores, startStores, storeMembers } from "./stor
 export interface PlatformOptions {
   readonly name: string;
   readonly rates?: RateChange | undefined;
+  /** Differences from the catalog's thresholds, by mode. */
+  readonly thresholds?: ThresholdOverrides | undefined;
+  /** How long probes wait, as `exporter.probe_timeout`; its default unless given. */
+  readonly probeTimeout?: string | undefined;
   readonly stopwatch: Stopwatch;
   readonly say: (line: string) => void;
   /** Told of every process as soon as it is ready. */
@@ -165,6 +170,8 @@ class PlatformStart {
       pgbouncer: local(stores.pgbouncer),
       provider: urlOf(standIn),
       exporter: `127.0.0.1:${ports.exporter}`,
+      thresholds: this.#options.thresholds,
+      probeTimeout: this.#options.probeTimeout,
       prometheus: `http://127.0.0.1:${ports.prometheus}`,
       stateDir: join(folder, "state"),
       secrets,

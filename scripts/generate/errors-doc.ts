@@ -6,6 +6,9 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   failed: "The command could not do its work. The message says what happened and what to do next.",
   planHasChanges: "A plan was printed and nothing was changed. The same command with `--execute` acts.",
   verificationFailed: "The recovery acted, and the check afterwards does not hold.",
+  notOverwritten:
+    "A board in Grafana was left as it is, because redisops did not make it or somebody has changed it since.",
+  denied: "The server rejects the credentials, or they do not allow it.",
   usage: "The command line or the configuration is at fault. Nothing was changed.",
   webConfig:
     "The file of `redisops exporter --web.config.file`, or a certificate or key that it names, is at fault.",

@@ -4,6 +4,7 @@ import type { DegradationMode } from "../../catalog/mode.ts";
 import { recordedSeries } from "../../catalog/recorded-series.ts";
 import { roles, roleTitles } from "../../catalog/roles.ts";
 import type { Signal } from "../../catalog/signal.ts";
+import { type SloId, slos } from "../../catalog/slos.ts";
 import { codeBlock, inlineCode, page, table } from "../../runbooks/markdown.ts";
 import { metricsNamedIn } from "../../runbooks/prose.ts";
 
@@ -19,10 +20,14 @@ const reporters: Readonly<Record<MetricDefinition["emitter"], string>> = {
   both: "`redisops exporter` for its own probes, applications for their traffic",
 };
 
+const sloText = (slo: SloId) => `${slos[slo].bad} ${slos[slo].all}`;
+
 /** The metrics that a signal reads. */
 function metricsOf(signal: Signal): string[] {
-  if (signal.kind === "promql")
-    return Object.keys(metrics).filter((name) => signal.expression.includes(name));
+  if (signal.kind !== "threshold") {
+    const text = signal.kind === "promql" ? `${signal.value} ${signal.and ?? ""}` : sloText(signal.slo);
+    return Object.keys(metrics).filter((name) => new RegExp(`\\b${name}(?![a-z])`).test(text));
+  }
   const own = [signal.measure.metric, ...(signal.over === undefined ? [] : [signal.over.metric])];
   return [...own, ...[signal.and, signal.or].flatMap((more) => (more === undefined ? [] : metricsOf(more)))];
 }
@@ -30,7 +35,7 @@ function metricsOf(signal: Signal): string[] {
 /** How the alerts combine the series of several processes that report the same metric. */
 function combination(name: string, modes: readonly DegradationMode[]): string {
   const visit = (signal: Signal): string[] => {
-    if (signal.kind === "promql") return [];
+    if (signal.kind !== "threshold") return [];
     const reads = signal.measure.metric === name || signal.over?.metric === name;
     const others = [signal.and, signal.or].flatMap((more) => (more === undefined ? [] : visit(more)));
     return [...(reads ? [signal.aggregate] : []), ...others];

@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { boards } from "../../catalog/boards.ts";
 import { findProgram } from "../../lab/binaries.ts";
 import { printedError, run } from "./run.ts";
 
@@ -19,6 +20,13 @@ alerting:
   dashboard_base_url: https://grafana.example
   receivers: { page: { webhook: "\${PAGE_WEBHOOK}" } }
 `;
+
+const alertFiles = [
+  "redisops.rules.yml",
+  "redisops.prometheusrule.yaml",
+  "redisops.tmpl",
+  "alertmanager.yml",
+];
 
 let folder: string;
 let path: string;
@@ -45,8 +53,9 @@ test("alerts are rules that promtool and a configuration that amtool accepts, wi
   const out = join(folder, "new", "alerts");
   const { code, stdout, stderr } = await generate("alerts", out);
   const [rules, alertmanager] = [join(out, "redisops.rules.yml"), join(out, "alertmanager.yml")];
-  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${rules}\n${alertmanager}\n`, stderr: "" });
-  expect((await readdir(out)).toSorted()).toEqual(["alertmanager.yml", "redisops.rules.yml"]);
+  const files = alertFiles.map((name) => join(out, name));
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${files.join("\n")}\n`, stderr: "" });
+  expect((await readdir(out)).toSorted()).toEqual(alertFiles.toSorted());
 
   expect(tool("promtool", "check", "rules", rules)).toContain("SUCCESS");
   expect(tool("amtool", "check-config", alertmanager)).toContain("SUCCESS");
@@ -54,17 +63,21 @@ test("alerts are rules that promtool and a configuration that amtool accepts, wi
   expect(text).toMatch(/alert: BloomCold\n +expr: .*> 0\.123\).*\n +for: 7s/);
   expect(text).toContain("rate(redisops_provider_throttled_total[9m])");
   expect(text).toContain("runbook_url: https://runbooks.example/pages/BloomCold.md");
-  expect(text).toContain("dashboard_url: https://grafana.example/d/redisops-overview");
+  expect(text).toContain("dashboard_url: https://grafana.example/d/redisops-dedup?from=now-1h&to=now");
   expect(await readFile(alertmanager, "utf8")).toContain(`url: ${webhook}`);
+  for (const file of files.slice(0, -1)) expect(await readFile(file, "utf8"), file).not.toContain(webhook);
+  expect(await readFile(join(out, "redisops.prometheusrule.yaml"), "utf8")).toMatch(
+    /> 0\.123\).*\n +for: 7s/,
+  );
 });
 
 test("dashboards draw this platform’s limits and link to its pages", async () => {
   const out = join(folder, "dashboards");
   const { code, stdout, stderr } = await generate("dashboards", out);
-  const file = join(out, "redisops-overview.json");
-  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${file}\n`, stderr: "" });
-  const text = await readFile(file, "utf8");
-  expect(JSON.parse(text)).toHaveProperty("uid", "redisops-overview");
+  const files = Object.keys(boards).map((uid) => join(out, `${uid}.json`));
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: `${files.join("\n")}\n`, stderr: "" });
+  const text = await readFile(join(out, "redisops-dedup.json"), "utf8");
+  expect(JSON.parse(text)).toHaveProperty("uid", "redisops-dedup");
   expect(text).toContain("12.3 %");
   expect(text).toContain("https://runbooks.example/pages/BloomCold.md");
 });
@@ -96,7 +109,7 @@ test("--json lists the files, and neither form tells a secret", async () => {
   const outcome = await generate("alerts", out, "--json");
   expect({ code: outcome.code, document: JSON.parse(outcome.stdout) }).toEqual({
     code: 0,
-    document: { files: [join(out, "redisops.rules.yml"), join(out, "alertmanager.yml")] },
+    document: { files: alertFiles.map((name) => join(out, name)) },
   });
   const plain = await generate("alerts", out);
   expect(outcome.stdout + outcome.stderr + plain.stdout + plain.stderr).not.toContain("distinctive");

@@ -42,6 +42,7 @@ const commands = (out: string) => [
   ["config", "show"],
   ["generate", "alerts", "--out", out],
   ["generate", "dashboards", "--out", out],
+  ["dashboards", "build", "--schema", "v2", "--out", out],
 ];
 
 /** Runs every command in both forms, and an exporter for some scrapes; returns the exit codes by command. */

@@ -108,6 +108,10 @@ describe("redisops status on a platform in trouble", { timeout: patience }, () =
       expect.stringMatching(/^ {4}do: Start, fail over or mend the filter’s Redis\./),
       "    redisops recover bloom.",
       "    runbook: https://github.com/redisops/redisops/blob/main/runbooks/DedupSkipped.md",
+      "  RedisDown: Redis of a role is gone: connections are refused, or it cannot be reached",
+      expect.stringMatching(/^ {4}do: Start the server with its own data directory/),
+      "    runbook page: some roles come back cold and need a recovery.",
+      "    runbook: https://github.com/redisops/redisops/blob/main/runbooks/RedisDown.md",
       `  REDIS_REFUSED: dedup Redis at 127.0.0.1:${dedup.port} refused the connection`,
       "    next: Start the server, or correct the address in redisops.yaml.",
     ]);
@@ -138,7 +142,10 @@ describe("redisops status on a platform in trouble", { timeout: patience }, () =
       expect(code).toBe(1);
       expect(row("token_bucket")).toMatchObject({
         state: "timeout",
-        modes: [{ id: "TokenBucketsDown", instead: expect.stringContaining("Start or fail over") }],
+        modes: [
+          { id: "TokenBucketsDown", instead: expect.stringContaining("Start or fail over") },
+          { id: "RedisHung" },
+        ],
         errors: [{ code: "REDIS_TIMEOUT" }],
       });
       expect(row("registry")?.state).toBe("ok");

@@ -1,7 +1,6 @@
 import { expect, test } from "vitest";
-import type { DegradationMode } from "../../catalog/mode.ts";
 import { modes } from "../../catalog/modes.ts";
-import { inhibitionGaps, registrationGaps, textGaps } from "./catalog.ts";
+import { inhibitionGaps, registrationGaps } from "./catalog.ts";
 import { modeFiles } from "./committed.ts";
 import { changed } from "./doctored.ts";
 
@@ -36,23 +35,10 @@ test("inhibitions lead to modes of the same role, and never back", () => {
     expect.stringMatching(/^BloomCold: inhibits itself in a circle/),
   ]);
   expect(inhibitionGaps(changed("BloomCold", { inhibits: ["BloomCold"] }))).toHaveLength(1);
-});
-
-const [, , DedupSkipped] = modes;
-
-test.each<[string, Partial<DegradationMode>]>([
-  ["origin is empty", { origin: " " }],
-  ["aggravators is empty", { aggravators: [] }],
-  ["scenarios is empty", { scenarios: [] }],
-  ["diagnosis.branches is empty", { diagnosis: [{ command: "redisops status", branches: [] }] }],
-  ["thresholds.for.reason is empty", { thresholds: { for: { value: "1m", unit: "duration", reason: "" } } }],
-  ["description is the same as a text of DedupSkipped", { description: DedupSkipped?.description ?? "" }],
-])("a text that is missing or copied is found: %s", (gap, change) => {
-  expect(textGaps(changed("BloomCold", change))).toEqual([
-    expect.stringMatching(new RegExp(`^BloomCold: ${gap}.*catalog/modes/BloomCold\\.ts`)),
+  expect(inhibitionGaps(changed("BloomCold", { severity: "ticket", inhibits: ["BloomSaturated"] }))).toEqual([
+    expect.stringMatching(/^BloomCold: a ticket inhibits the page BloomSaturated/),
   ]);
-});
-
-test("every mode says everything, in its own words", () => {
-  expect(textGaps(modes)).toEqual([]);
+  expect(inhibitionGaps(changed("RedisDown", { inhibits: ["BloomSaturated"] }))).toEqual([
+    expect.stringMatching(/^RedisDown: a ticket inhibits the page BloomSaturated/),
+  ]);
 });

@@ -22,6 +22,8 @@ test.each([
   ["redisops status --roles dedup", /Unknown option: --roles/],
   ["redisops recover", /Say what to recover/],
   ["redisops frobnicate", /Unknown command/],
+  ["redisops lab inject kill --rolle dedup", /Unknown option: --rolle/],
+  ["redisops runbook show", /Not enough non-option arguments/],
   ["redisops generate alerts", /Missing required argument: out/],
   ["redisop status", /no command of redisops/],
 ])("%s is not understood", async (command, why) => {
@@ -33,6 +35,8 @@ test.each([
 test.each([
   "redisops recover bloom --execute --json --config other.yaml",
   "redisops status --role dedup",
+  "redisops lab inject cut-shard --shard 2 --for 30s",
+  "redisops runbook show BloomCold",
   "redisops exporter",
 ])("%s is understood, and not run", async (command) => {
   expect(await complaint(command)).toBeUndefined();

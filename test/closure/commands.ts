@@ -1,6 +1,7 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
 import { commandLine } from "../../cli/command-line.ts";
 import { messageOf } from "../../core/errors.ts";
+import { pageCommands } from "../../runbooks/verified.ts";
 import type { AlertRule } from "./committed.ts";
 
 /** A command that a reader is told to run, and where. */
@@ -51,13 +52,9 @@ export function namedCommands(
   pages: ReadonlyMap<string, string>,
 ): NamedCommand[] {
   return [
-    ...modes.flatMap(({ id, remedy, diagnosis }) => {
-      const where = `catalog/modes/${id}.ts`;
-      return [
-        ...(remedy.kind === "command" ? [remedy.command, `${remedy.command} --execute`] : []),
-        ...diagnosis.map(({ command }) => command),
-      ].map((command) => ({ where, command }));
-    }),
+    ...modes.flatMap((mode) =>
+      pageCommands(mode).map(({ command }) => ({ where: `catalog/modes/${mode.id}.ts`, command })),
+    ),
     ...rules.map(({ alert, annotations }) => ({
       where: `the alert ${alert} (alerts/rules.ts)`,
       command: annotations.command ?? "",

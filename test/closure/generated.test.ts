@@ -1,37 +1,9 @@
 import { expect, test } from "vitest";
 import { modes } from "../../catalog/modes.ts";
-import { buildDashboards } from "../../dashboards/build.ts";
 import { ruleGaps, ruleTestGaps } from "./alerts.ts";
-import { committedPages, committedPanelNumbers, committedRules, committedRuleTests } from "./committed.ts";
+import { committedPages, committedRules, committedRuleTests } from "./committed.ts";
 import { changed, without } from "./doctored.ts";
-import { panelGaps } from "./panels.ts";
 import { pageGaps } from "./runbooks.ts";
-
-const panels = Object.assign(
-  {},
-  ...buildDashboards({ thresholds: {}, runbookBaseUrl: "https://runbooks.example" }).map(
-    (board) => board.panels,
-  ),
-) as Record<string, number>;
-
-test("every mode has a panel, and every panel a mode", () => {
-  const committed = committedPanelNumbers();
-  expect(panelGaps(modes, panels, committed)).toEqual([]);
-  const gaps = (...words: Parameters<typeof panelGaps>) => panelGaps(...words).join("\n");
-  expect(gaps(changed("Watchdog", { panels: [] }), panels, committed)).toMatch(
-    /^Watchdog: no panel shows it/m,
-  );
-  expect(gaps(changed("BloomCold", { panels: ["bloom-canary"] }), panels, committed)).toMatch(
-    /^BloomCold: names the panel bloom-canary, which .*dashboards\/overview/m,
-  );
-  expect(gaps(changed("BloomCold", { panels: ["role-up"] }), panels, committed)).toMatch(
-    /^bloom-canaries: no mode names this panel/,
-  );
-  expect(gaps(modes, { ...panels, extra: 7 }, committed)).toMatch(
-    /^extra: not on the boards.*\nextra: no mode/,
-  );
-  expect(gaps(modes, panels, new Set([...committed].slice(1)))).toMatch(/^purpose: not on the boards/);
-});
 
 test("every mode has an alert, and every alert a mode", () => {
   const rules = committedRules();
@@ -44,44 +16,55 @@ test("every mode has an alert, and every alert a mode", () => {
   ]);
 });
 
-test("every alert is shown to be silent, to fire and to resolve", () => {
+test("every alert is shown to be silent, to fire after its “for” alone, and to resolve", () => {
   const tests = committedRuleTests();
   expect(ruleTestGaps(modes, tests)).toEqual([]);
-  const gaps = (
-    name: string,
-    moments: (
-      times: (typeof tests)[number]["promql_expr_test"],
-    ) => (typeof tests)[number]["promql_expr_test"],
-  ) =>
+  type Test = (typeof tests)[number];
+  const gaps = (change: (test: Test) => Test | undefined) =>
     ruleTestGaps(
       modes,
-      tests.map((each) =>
-        each.name.startsWith(name) ? { ...each, promql_expr_test: moments(each.promql_expr_test) } : each,
-      ),
-    );
-  expect(
-    ruleTestGaps(
-      modes,
-      tests.filter(({ name }) => !name.startsWith("BloomCold:")),
-    ),
-  ).toEqual([
-    expect.stringMatching(/^BloomCold: no alert test has its labels .*catalog\/modes\/BloomCold\.ts/),
-    expect.stringMatching(/^BloomCold: no alert test fires it/),
-    expect.stringMatching(/^BloomCold: no alert test has it silent and then firing/),
-    expect.stringMatching(/^BloomCold: no alert test resolves it/),
-  ]);
-  const from = (minute: number) =>
-    gaps("BloomCold:", (all) => all.filter((at) => parseInt(at.eval_time, 10) >= minute));
-  const upTo = (minute: number) =>
-    gaps("BloomCold:", (all) => all.filter((at) => parseInt(at.eval_time, 10) <= minute));
-  expect(from(5)).toEqual([expect.stringMatching(/^BloomCold: no alert test has it silent and then firing/)]);
-  expect(upTo(5)).toEqual([expect.stringMatching(/^BloomCold: no alert test resolves it/)]);
+      tests.flatMap((test) => change(test) ?? []),
+    ).join("\n");
+  const fires = ({ promql_expr_test }: Test, labels: string) =>
+    promql_expr_test.some(({ exp_samples }) => exp_samples.some((sample) => sample.labels === labels));
+
+  const silent = gaps((test) => (fires(test, '{alertname="BloomCold"}') ? undefined : test));
+  expect(silent).toMatch(/^BloomCold: no alert test has its labels .*catalog\/modes\/BloomCold\.ts/m);
+  expect(silent).toMatch(/^BloomCold: no alert test fires it/m);
+  expect(silent).toMatch(/^BloomCold: no alert test has it silent and then firing/m);
+  expect(silent).toMatch(/^BloomCold: no alert test has it pending for its whole “for”/m);
+  expect(silent).toMatch(/^BloomCold: no alert test resolves it/m);
+
+  const expressions = (keep: (expression: string) => boolean) =>
+    gaps((test) => ({
+      ...test,
+      promql_expr_test: test.promql_expr_test.filter(({ expr }) => keep(expr)),
+    }));
+  expect(expressions((expr) => !expr.includes('"pending"'))).toMatch(
+    /^BloomCold: no alert test has it pending for its whole “for”/m,
+  );
+  expect(expressions((expr) => !expr.startsWith("group by (alertname, severity)"))).toMatch(
+    /^DegradedDecisionsBudgetBurn: no alert test fires its page/m,
+  );
+
+  expect(gaps((test) => (test.name.startsWith("healthy: ") ? undefined : test))).toMatch(
+    /^BloomCold: no healthy world has it silent/m,
+  );
+  const loud = tests.map((test) =>
+    fires(test, '{alertname="BloomCold"}') ? { ...test, name: "healthy: not at all" } : test,
+  );
+  expect(ruleTestGaps(modes, loud).join("\n")).toMatch(/^BloomCold: fires in “healthy: not at all”/m);
+
+  const few = gaps((test) =>
+    test.name.startsWith("BloomCold: ") ? { ...test, promql_expr_test: [], alert_rule_test: [] } : test,
+  );
+  expect(few).toMatch(/^BloomCold: 0 assertions in its own tests, 4 are the least/m);
   expect(
     ruleTestGaps(
       modes,
       tests.map((each) => ({ ...each, alert_rule_test: [] })),
     ),
-  ).toHaveLength(modes.length);
+  ).toContainEqual(expect.stringMatching(/^BloomCold: no alert test has its labels/));
 });
 
 test("every mode has a runbook page, and every page a mode", () => {

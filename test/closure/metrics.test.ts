@@ -76,12 +76,14 @@ test("the real exporter serves every series that a signal looks at", () => {
   const signal = {
     kind: "promql",
     reason: "a test",
-    expression: "rate(redisops_gone_total[5m]) > 1",
+    value: "rate(redisops_gone_total[5m])",
+    by: [],
+    compared: { comparison: ">", limit: 1 },
   } as const;
   expect(unexportedSignals(changed("ExporterDown", { signal }), page)).toEqual([
     expect.stringContaining("ExporterDown: the exporter does not serve redisops_gone_total"),
   ]);
-  const constant = { ...signal, expression: "vector(1)" };
+  const constant = { ...signal, value: "vector(1)" };
   expect(unexportedSignals(changed("ExporterDown", { signal: constant }), page)).toEqual([
     expect.stringContaining("ExporterDown: its signal looks at no metric"),
   ]);

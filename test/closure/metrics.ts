@@ -1,6 +1,8 @@
-import type { MetricName } from "../../catalog/metrics.ts";
+import { type MetricDefinition, type MetricName, metrics } from "../../catalog/metrics.ts";
 import type { DegradationMode } from "../../catalog/mode.ts";
+import { recordedSeries } from "../../catalog/recorded-series.ts";
 import type { Measure, Signal, ThresholdSignal } from "../../catalog/signal.ts";
+import { slos } from "../../catalog/slos.ts";
 
 /** A series as the exporter serves it. */
 export interface Exported {
@@ -26,6 +28,7 @@ const promqlWords = new Set(
 /** The names of the series in an expression of PromQL. */
 export function seriesIn(expression: string): string[] {
   const bare = expression
+    .replace(/\$\w+/g, "")
     .replace(/"(?:[^"\\]|\\.)*"/g, '""')
     .replace(/\{[^}]*\}|\[[^\]]*\]/g, "")
     .replace(/\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, "");
@@ -44,14 +47,28 @@ function measuresOf(
   ];
 }
 
+/**
+ * Whether a series comes from elsewhere than the exporter: from Prometheus and its recording rules, or from applications,
+ * whose part of the contract application-metrics.test.ts looks at.
+ */
+function madeElsewhere(series: string): boolean {
+  const all: Readonly<Record<string, MetricDefinition>> = metrics;
+  const definition = all[series] ?? all[series.replace(/_(?:bucket|sum|count)$/, "")];
+  return series in madeByPrometheus || series in recordedSeries || definition?.emitter === "application";
+}
+
+/** The labels that a metric has by the contract: a signal may group by more, as two of its measures have different ones. */
+const declared = ({ metric }: Measure): readonly string[] => (metrics[metric] as MetricDefinition).labels;
+
 function unservedMeasures(signal: ThresholdSignal, page: readonly Exported[]): string[] {
   return measuresOf(signal).flatMap(({ measure, by }) => {
+    if (madeElsewhere(measure.metric)) return [];
     const wanted = Object.entries(measure.where ?? {});
     const served = page.some(
       ({ name, labels }) =>
         name === measure.metric &&
         wanted.every(([label, value]) => labels[label] === value) &&
-        by.every((label) => label in labels),
+        by.every((label) => label in labels || !declared(measure).includes(label)),
     );
     if (served) return [];
     return [`${measure.metric} ${JSON.stringify(measure.where ?? {})} by ${by.join(", ")}`];
@@ -60,7 +77,8 @@ function unservedMeasures(signal: ThresholdSignal, page: readonly Exported[]): s
 
 /** The names of the metrics that a signal looks at. */
 function metricsOf(signal: Signal): string[] {
-  if (signal.kind === "promql") return seriesIn(signal.expression);
+  if (signal.kind === "promql") return [signal.value, signal.and ?? ""].flatMap(seriesIn);
+  if (signal.kind === "burn-rate") return [slos[signal.slo].bad, slos[signal.slo].all].flatMap(seriesIn);
   return measuresOf(signal).map(({ measure }) => measure.metric);
 }
 
@@ -73,9 +91,9 @@ export function unexportedSignals(modes: readonly DegradationMode[], page: reado
         : [`${id}: its signal looks at no metric; say why in withoutMetric, test/closure/metrics.ts`];
     }
     const missing =
-      signal.kind === "promql"
+      signal.kind !== "threshold"
         ? metricsOf(signal).filter(
-            (metric) => !(metric in madeByPrometheus) && !page.some(({ name }) => name === metric),
+            (metric) => !madeElsewhere(metric) && !page.some(({ name }) => name === metric),
           )
         : unservedMeasures(signal, page);
     return missing.map(
@@ -112,6 +130,6 @@ export function unusedMetrics(
   return contract
     .filter((metric) => !parts.some((part) => used.has(`${metric}${part}`)))
     .map(
-      (metric) => `${metric}: no signal and no panel uses it; draw it in dashboards/overview or remove it`,
+      (metric) => `${metric}: no signal and no panel uses it; draw it on a board in dashboards/ or remove it`,
     );
 }

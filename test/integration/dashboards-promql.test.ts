@@ -7,25 +7,55 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 import { metrics } from "../../catalog/metrics.ts";
 import { DedupSkipped } from "../../catalog/modes/DedupSkipped.ts";
+import { RedisDown } from "../../catalog/modes/RedisDown.ts";
 import { Watchdog } from "../../catalog/modes/Watchdog.ts";
 import { recordedSeries } from "../../catalog/recorded-series.ts";
 import { roles } from "../../catalog/roles.ts";
-import { modeStatePromql } from "../../dashboards/overview/modes.ts";
+import { filledIn } from "../../dashboards/queries.ts";
+import { modeStatePromql } from "../../dashboards/shared/modes.ts";
 import { findProgram } from "../../lab/binaries.ts";
 import { patience } from "../fixtures/processes.ts";
-import { overview } from "../unit/dashboards/board.ts";
+import { allBoards, boardOf } from "../unit/dashboards/board.ts";
 
 const run = promisify(execFile);
 
-/** Grafana's variables as it would fill them in when everything is selected. */
-const variables = { $job: ".+", $instance: ".+", $__rate_interval: "1m", $__range: "3h" } as const;
+const boards = allBoards();
+const panelExpressions = [
+  ...new Set(
+    boards.flatMap(({ dataPanels }) =>
+      dataPanels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+    ),
+  ),
+];
+const annotationExpressions = [
+  ...new Set(boards.flatMap(({ board }) => board.annotations.list.map(({ expr }) => expr))),
+];
 
-function filledIn(expression: string): string {
-  return Object.entries(variables).reduce((text, [name, value]) => text.replaceAll(name, value), expression);
+/**
+ * Series of a metric: one for each role, and one for each set of label values that an expression asks for by name. Any
+ * other label has its own name as its value.
+ */
+function seriesOf(metric: string, labels: readonly string[], expressions: readonly string[]): string[] {
+  const asked = expressions.flatMap((expression) =>
+    [...expression.matchAll(new RegExp(`\\b${metric}\\{([^}]*)\\}`, "g"))].map(([, matchers = ""]) =>
+      Object.fromEntries(
+        [...matchers.matchAll(/(\w+)=~?"([^"]+)"/g)]
+          .filter(([, , value]) => value !== ".+")
+          .map(([, label = "", value = ""]) => [label, value.split("|")[0] ?? ""]),
+      ),
+    ),
+  );
+  const usual: Readonly<Record<string, string>> = { job: "redisops", le: "+Inf", code: "429" };
+  const perRole = (labels.includes("role") ? roles : [""]).map((role) => ({ role }));
+  const sets = [
+    ...perRole,
+    ...asked.flatMap((set) => ("role" in set ? [set] : perRole.map((role) => ({ ...role, ...set })))),
+  ];
+  const written = sets.map((set: Readonly<Record<string, string>>) =>
+    labels.map((label) => `${label}="${set[label] ?? usual[label] ?? label}"`).join(","),
+  );
+  return [...new Set(written)].map((text) => `${metric}{${text}}`);
 }
-
-const { board, dataPanels, panel } = overview();
-const panelExpressions = dataPanels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
 
 let folder: string;
 
@@ -44,11 +74,10 @@ async function promtool(command: "check" | "test", content: object): Promise<str
   return stdout;
 }
 
-describe("the overview’s PromQL", { timeout: patience }, () => {
+describe("the boards’ PromQL", { timeout: patience }, () => {
   it("is accepted by Prometheus’s own parser", async () => {
-    const expressions = [...panelExpressions, ...board.annotations.list.map(({ expr }) => expr)].map(
-      filledIn,
-    );
+    const expressions = [...panelExpressions, ...annotationExpressions].map((expr) => filledIn(expr));
+    expect(expressions.length).toBeGreaterThan(300);
     expect(expressions.filter((expression) => expression.includes("$"))).toEqual([]);
     const rules = expressions.map((expr, index) => ({ record: `panel:expression:${index}`, expr }));
     const output = await promtool("check", { groups: [{ name: "panels", rules }] });
@@ -61,38 +90,28 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
   });
 
   it("draws something from each query when the whole contract is exposed and recorded", async () => {
-    const labels = (names: readonly string[], role: string) =>
-      ["job", "instance", ...names]
-        .map((name) => `${name}="${name === "job" ? "redisops" : name === "role" ? role : name}"`)
-        .join(",");
-    const contract = Object.entries(metrics).flatMap(([name, metric]) => {
-      const names: readonly string[] = metric.labels;
-      const forms =
-        metric.type === "histogram"
-          ? [
-              { name: `${name}_bucket`, names: [...names, "le"] },
-              { name: `${name}_count`, names },
-            ]
-          : [{ name, names }];
-      const series = forms.flatMap((form) =>
-        (names.includes("role") ? roles : [""]).map((role) =>
-          `${form.name}{${labels(form.names, role)}}`.replace('le="le"', 'le="+Inf"'),
-        ),
-      );
-      return series.map((each) => ({ series: each, values: "0+1x10" }));
+    // What waits for a series to be absent has nothing to draw here.
+    const drawn = panelExpressions.map((expr) => filledIn(expr)).filter((expr) => !expr.includes("absent("));
+    expect(drawn.length).toBeGreaterThan(panelExpressions.length - 3);
+    const contract = Object.entries(metrics).flatMap(([name, { type, labels }]) => {
+      const parts = type === "histogram" ? ["_bucket", "_count"] : [""];
+      return parts.flatMap((part) => {
+        const names = ["job", "instance", ...labels, ...(part === "_bucket" ? ["le"] : [])];
+        return seriesOf(`${name}${part}`, names, drawn).map((series) => ({ series, values: "0+1x10" }));
+      });
     });
-    const recorded = Object.entries(recordedSeries).map(([name, { labels: names }]) => {
-      const values = names.map((label) => `${label}="${label === "code" ? "429" : label}"`);
-      return { series: `${name}{${values.join(",")}}`, values: "1x10" };
-    });
+    const recorded = Object.entries(recordedSeries).flatMap(([name, { labels }]) =>
+      seriesOf(name, labels, drawn).map((series) => ({ series, values: "1x10" })),
+    );
+    const up = { series: 'up{job="redisops",instance="instance"}', values: "1x10" };
     await promtool("test", {
       evaluation_interval: "1m",
       tests: [
         {
           interval: "15s",
-          input_series: [...contract, ...recorded, { series: `up{${labels([], "")}}`, values: "1x10" }],
-          promql_expr_test: panelExpressions.map((expr) => ({
-            expr: `sgn(count(${filledIn(expr)}))`,
+          input_series: [...contract, ...recorded, up],
+          promql_expr_test: drawn.map((expr) => ({
+            expr: `sgn(count(${expr}))`,
             eval_time: "2m",
             exp_samples: [{ labels: "{}", value: 1 }],
           })),
@@ -113,6 +132,8 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
     });
     const dedup = modeStatePromql(DedupSkipped);
     const heartbeat = modeStatePromql(Watchdog);
+    const anyRole = modeStatePromql(RedisDown);
+    const ofRole = modeStatePromql(RedisDown, "registry");
     await promtool("test", {
       evaluation_interval: "1m",
       tests: [
@@ -121,6 +142,7 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
           input_series: [
             alert("Watchdog", "of another product", "firing", "1x20"),
             alert("Watchdog", "self", "firing", "1x9 stale"),
+            alert("RedisDown", "dedup", "firing", "_ _ 1 1 stale"),
             alert("DedupSkipped", "dedup", "pending", "_ _ 1 1 stale"),
             alert("DedupSkipped", "dedup", "firing", "_ _ _ _ 1 1 stale"),
           ],
@@ -132,6 +154,8 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
             at("7m", dedup, 0),
             at("12m", dedup, 3),
             at("12m", heartbeat, 3),
+            at("3m", anyRole, 2),
+            at("3m", ofRole, 0),
           ],
         },
       ],
@@ -139,7 +163,7 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
   });
 
   it("shows each exporter once, with its version while it answers", async () => {
-    const expr = filledIn(panel("exporter-up").targets?.[0]?.expr ?? "");
+    const expr = filledIn(boardOf("redisops-exporter").panel("exporter-up").targets?.[0]?.expr ?? "");
     const exporter = (instance: string) => `job="redisops",instance="${instance}"`;
     await promtool("test", {
       evaluation_interval: "1m",
@@ -168,7 +192,7 @@ describe("the overview’s PromQL", { timeout: patience }, () => {
   });
 
   it("shows only those failures that happened in the time range", async () => {
-    const expr = filledIn(panel("role-failures").targets?.[0]?.expr ?? "");
+    const expr = filledIn(boardOf("redisops-overview").panel("role-failures").targets?.[0]?.expr ?? "");
     const failure = (errorClass: string, values: string) => ({
       series: `redisops_role_failure{job="redisops",instance="a",role="dedup",error_class="${errorClass}"}`,
       values,

@@ -83,10 +83,11 @@ describe("the page of a healthy platform", { timeout: patience }, () => {
         "token_buckets",
         "postgres",
         "pgbouncer",
+        "runs",
         "preferences",
         "provider",
       ],
-      target: [...roles, "pending_deliveries", "twilio/main", "sendgrid/mail", "push/main"],
+      target: [...roles, "pending_deliveries", "runs", "twilio/main", "sendgrid/mail", "push/main"],
       state: [
         ...["active", "idle", "idle_in_transaction", "other", "waiting", "used"],
         ...["current", "outdated", "stale", "missing", "unknown_layout"],
@@ -98,6 +99,8 @@ describe("the page of a healthy platform", { timeout: patience }, () => {
       rule: contractRules,
       provider: ["twilio", "sendgrid", "push"],
       account: ["main", "mail"],
+      recovery: ["bloom"],
+      mode: ["BloomCold"],
     };
     for (const [label, values] of Object.entries(known)) {
       const found = healthy.series.flatMap(({ labels }) => labels[label] ?? []);

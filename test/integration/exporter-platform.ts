@@ -1,6 +1,7 @@
 import { BitmapFilter, bitmapKeys, createdField, layoutToMeta } from "../../core/filter/bitmap-filter.ts";
 import { bitmapLayout } from "../../core/filter/bitmap-layout.ts";
 import { preferencesSchema } from "../../core/preferences/schema.ts";
+import { createRunsTable } from "../../core/recovery-runs/table.ts";
 import { startPgBouncer } from "../../lab/servers/pgbouncer.ts";
 import { httpAccountPath } from "../../lab/servers/provider-http.ts";
 import { type ProviderStandIn, startProviderStandIn } from "../../lab/servers/provider-stand-in.ts";
@@ -84,6 +85,13 @@ export async function startPlatform(workspace: Workspace): Promise<Platform> {
     CREATE INDEX ON messages (created_at);
     CREATE INDEX ON messages (conversation_id, created_at);
     INSERT INTO messages SELECT 'conversation', n, now() - n * interval '1 second' FROM generate_series(1, 50) AS n`);
+  await database.admin.query(createRunsTable("redisops_runs"));
+  // Under way for as long as the tests may take: their last sign of life is yet to come.
+  await database.admin.query(`
+    INSERT INTO redisops_runs (run, kind, name, role, state, heartbeat_at, done, total, host) VALUES
+      ('r1', 'recovery', 'bloom', 'dedup', 'succeeded', now() - interval '1 hour', NULL, NULL, 'here'),
+      ('r2', 'recovery', 'bloom', 'dedup', 'running', now() + interval '1 day', 43, 100, 'here'),
+      ('d1', 'drill', 'BloomCold', 'dedup', 'running', now() + interval '1 day', NULL, NULL, 'here')`);
   // An open transaction, so that there is an oldest one.
   const holder = await database.connect();
   workspace.register({ name: "the holder", stop: async () => void holder.connection.stream.destroy() });

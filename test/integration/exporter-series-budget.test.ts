@@ -10,8 +10,8 @@ import { lateMetrics, startPlatform } from "./exporter-platform.ts";
 const instanceBudget = 300;
 /** Most series of one role that do not grow with its servers, shards and accounts. */
 const roleBudget = 40;
-/** Series that carry one of these grow with the platform. */
-const growing = ["node", "shard", "provider", "account"];
+/** Series that carry one of these grow with the platform, and with what is run on it. */
+const growing = ["node", "shard", "provider", "account", "recovery", "mode"];
 const ofExporter = /^redisops_(?:probe|exporter)_/;
 /** Every rule of a contract is one series: all of them are declared. */
 const contract = {

@@ -287,7 +287,7 @@ describe("delivery workers", { timeout: patience }, () => {
         find: async (users) => {
           asked.push(users);
           if (users.every(silent)) return undefined;
-          return new Map(users.filter((user) => !silent(user)).map((user) => [user, "server-1"]));
+          return new Map(users.filter((user) => !silent(user)).map((user) => [user, connectionOf(user)]));
         },
       });
     try {

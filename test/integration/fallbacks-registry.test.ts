@@ -172,7 +172,7 @@ describe("the registry's client", { timeout: patience }, () => {
     try {
       expect(await client.lookup("user-1")).toBeUndefined();
       expect(failed(await client.find("user-1"))).toBe(true);
-      expect(await client.serversOf(["user-1", "user-2"])).toBeUndefined();
+      expect(await client.entriesOf(["user-1", "user-2"])).toBeUndefined();
       expect(await client.register(recent)).toBe("unavailable");
       expect(await client.unregister(old)).toBe("unavailable");
       expect(await client.markQueued("user-1")).toBe(false);
@@ -254,8 +254,8 @@ describe("the registry's client", { timeout: patience }, () => {
       what: "60 entries",
       deadlineMs: patience,
     });
-    const servers = await client.serversOf([...connections.map(({ userId }) => userId), "nobody"]);
-    expect(servers?.size).toBe(60);
+    const entries = await client.entriesOf([...connections.map(({ userId }) => userId), "nobody"]);
+    expect(entries?.size).toBe(60);
     for (const connection of connections) expect(await client.unregister(connection)).toBe("unregistered");
   });
 });

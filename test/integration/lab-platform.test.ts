@@ -138,6 +138,11 @@ const refusals: readonly (readonly [words: string, message: string])[] = [
   ["inject failover --role registry", "registry has no replica to fail over to"],
   ["inject restart-empty --role postgres", "postgres keeps its data"],
   ["inject kill --role load-generator", "The load generator keeps the books"],
+  ["inject kill-all", "Say which role: kill-all --role registry"],
+  ["inject kill-all --role pgbouncer", "kill-all takes a Redis role, and pgbouncer is none"],
+  ["inject wrong-config --role rate_limit", "No setting contradicts rate_limit"],
+  ["inject cut-replica --role registry", "registry has no replica"],
+  ["inject stick-counters --role registry", "--role means nothing to stick-counters"],
   ["inject provider-429", "Say which provider"],
   ["inject provider-429 --provider nexmo", "There is no nexmo: the providers are twilio and sendgrid"],
   ["inject kill --role registry --for soon", "--for: Expected a duration"],
@@ -291,7 +296,9 @@ test(
     await lab.statusUntil("429s from the account all the same", (status) => throttled(status) > before);
 
     await lab.done("inject", "fill-postgres-pool");
-    expect((await lab.run("inject", "fill-postgres-pool")).stderr).toContain("The pool is taken already");
+    expect((await lab.run("inject", "fill-postgres-pool")).stderr).toContain(
+      "fill-postgres-pool holds already",
+    );
     await lab.done("inject", "heal");
   },
   labPatience,

@@ -23,7 +23,13 @@ const interruption = new RedisopsError("INTERRUPTED", "enough");
 
 function contextWith(signal = new AbortController().signal): RecoveryContext {
   const config = parseConfig(JSON.stringify({ platform: "test", roles: {}, state_dir: stateDir }), "test");
-  return { config, signal, onProgress: () => undefined, onStepEnd: () => steps.push("end") };
+  return {
+    config,
+    signal,
+    onProgress: () => undefined,
+    onStepEnd: () => steps.push("end"),
+    onWarning: () => undefined,
+  };
 }
 
 /** A recovery of one hundred items whose execution, and what the verification finds, the test decides. */

@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import pg from "pg";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RecoveryName } from "../../catalog/recoveries.ts";
 import { parseConfig } from "../../core/config/load.ts";
 import { Secret } from "../../core/config/secret.ts";
 import { auditExposures } from "../../core/exposures/audit.ts";
@@ -22,7 +23,6 @@ import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
 import { recoveries } from "../../recovery/recoveries.ts";
-import type { RecoveryName } from "../../recovery/recovery.ts";
 
 const document = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
 const rows = new Map(
@@ -31,7 +31,9 @@ const rows = new Map(
     rules.replaceAll("\\|", "|").split(" "),
   ]),
 );
-const grants = [...document.matchAll(/^(CREATE ROLE|GRANT) .+;/gm)].map(([statement]) => statement);
+const grants = [...document.matchAll(/^(CREATE ROLE|CREATE SCHEMA|GRANT) .+;/gm)].map(
+  ([statement]) => statement,
+);
 
 let workspace: Workspace;
 let postgres: PostgresServer;
@@ -140,6 +142,12 @@ function configure(username: string) {
   );
 }
 
+function postgresOf(username: string) {
+  const { postgres: section } = configure(username);
+  if (section === undefined) throw new Error("no postgres section");
+  return section;
+}
+
 it("probes with the documented rules and grants", async () => {
   await createUser(
     "probing",
@@ -192,11 +200,13 @@ it.each<[RecoveryName, string]>([
 ])("recovers %s with the documented rules and grants", async (name, user) => {
   await createUser("recovering", user);
   await admin.hset("bucket:twilio:main", "tokens", "0", "updated_ms", "9999999999999");
+  const warnings: string[] = [];
   const context = {
     config: configure("recovering"),
     signal: new AbortController().signal,
     onProgress: () => undefined,
     onStepEnd: () => undefined,
+    onWarning: (message: string) => void warnings.push(message),
   };
   // Twice: the second time there is a live filter to merge.
   for (const _ of [1, 2]) {
@@ -204,12 +214,29 @@ it.each<[RecoveryName, string]>([
     const { verification } = await executePlan(recoveries[name], context, plan);
     expect(verification.holds).toBe(true);
   }
+  // Nobody granted more than a schema of its own: without it no run would be written down.
+  expect(warnings).toEqual([]);
+  const connection = await connectPostgres(postgresOf("probing"), { connect: 5_000, statement: 5_000 });
+  const { rows } = await connection.client.query(
+    "SELECT DISTINCT name, state FROM redisops.redisops_runs WHERE name = $1",
+    [name],
+  );
+  await connection.client.query("ALTER TABLE redisops.redisops_runs RENAME TO kept");
+  await connection.client.query("REVOKE CREATE ON SCHEMA redisops FROM redisops");
+  const { plan } = await preparePlan(recoveries[name], context);
+  await executePlan(recoveries[name], context, plan);
+  await connection.client.query("GRANT CREATE ON SCHEMA redisops TO redisops");
+  await connection.client.query("ALTER TABLE redisops.kept RENAME TO redisops_runs");
+  await connection.close();
+  expect(rows).toEqual([{ name, state: "succeeded" }]);
+  expect(warnings).toEqual([
+    expect.stringMatching(/^others cannot see this run: .*permission denied for schema/),
+  ]);
 });
 
 it("decides about preferences, moves what it decided by default, and audits it, with the documented rules and grants", async () => {
   await createUser("worker", "application, preferences");
-  const database = configure("probing").postgres;
-  if (database === undefined) throw new Error("no postgres section");
+  const database = postgresOf("probing");
   const closed = `127.0.0.1:${await workspace.port()}`;
   const secret = new Secret("${SECURITY_DOC_REDIS}");
   const directory = await workspace.folder("exposures");
@@ -265,8 +292,7 @@ it("decides about preferences and takes from buckets in a Redis Cluster with the
         node.call("ACL", "SETUSER", name, "reset", "on", ">redis-secret", ...rules),
       );
   }
-  const database = configure("probing").postgres;
-  if (database === undefined) throw new Error("no postgres section");
+  const database = postgresOf("probing");
   const metrics = new Registry();
   const connection = {
     topology: "cluster" as const,

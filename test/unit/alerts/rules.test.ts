@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { defaultRuleOptions, ruleOptions } from "../../../alerts/defaults.ts";
-import { linkAnnotations, renderRules } from "../../../alerts/rules.ts";
+import { alertSeverities, linkAnnotations, renderRules } from "../../../alerts/rules.ts";
 import { modes } from "../../../catalog/modes.ts";
 import { recordedSeries } from "../../../catalog/recorded-series.ts";
 import { parseConfig } from "../../../core/config/load.ts";
@@ -9,6 +9,7 @@ import { parseConfig } from "../../../core/config/load.ts";
 interface Recording {
   readonly record: string;
   readonly expr: string;
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 interface Rule {
@@ -31,28 +32,53 @@ const groupsOf = (yaml: string) =>
 const recordingsOf = (yaml: string) =>
   rawGroupsOf(yaml).flatMap(({ rules }) => rules.flatMap((rule) => (isAlert(rule) ? [] : [rule])));
 
+/** Rules that read a recorded series that is not recorded before them in their group. */
+function unorderedReads(groups: ReturnType<typeof rawGroupsOf>): string[] {
+  return groups.flatMap(({ rules }) =>
+    rules.flatMap((rule, index) => {
+      const before = new Set(rules.slice(0, index).map((each) => (isAlert(each) ? "" : each.record)));
+      const read = Object.keys(recordedSeries).filter((series) => rule.expr.includes(series));
+      if (read.every((series) => before.has(series))) return [];
+      return [isAlert(rule) ? rule.alert : rule.record];
+    }),
+  );
+}
+
 const rulesOf = (yaml: string) => groupsOf(yaml).flatMap(({ rules }) => rules);
 
-test("there is one group for each role that has modes or recorded series, with all of its modes", () => {
-  const groups = groupsOf(renderRules(defaultRuleOptions()));
-  expect(groups.map(({ name }) => name)).toEqual([
-    ...["registry", "preferences", "dedup", "token_bucket", "postgres", "self"].map(
-      (role) => `redisops-${role}`,
-    ),
-  ]);
+/** A mode's alerts, by name and severity. */
+const alertsOf = (mode: (typeof modes)[number]) =>
+  alertSeverities(mode).map((severity) => ({ alert: mode.id, severity }));
+
+test("there is one group for each role that has modes, with all of its modes, and one for objectives", () => {
+  const groups = groupsOf(renderRules(defaultRuleOptions())).filter(({ rules }) => rules.length > 0);
   for (const { name, rules } of groups) {
-    const own = modes.filter(({ role }) => name === `redisops-${role}`);
-    expect(rules.map(({ alert }) => alert)).toEqual(own.map(({ id }) => id));
+    const own = modes.filter(
+      ({ role, signal }) => name === `redisops-${signal.kind === "burn-rate" ? "slo" : role}`,
+    );
+    expect(rules.map(({ alert, labels }) => ({ alert, severity: labels.severity }))).toEqual(
+      own.flatMap(alertsOf),
+    );
   }
+  expect(groups.flatMap(({ rules }) => rules)).toHaveLength(modes.flatMap(alertsOf).length);
+  expect(new Set(groups.map(({ name }) => name)).size).toBe(groups.length);
 });
 
 test("every alert says how severe it is, what it is about, what happened and where to go on", () => {
   for (const { alert, labels, annotations } of rulesOf(renderRules(defaultRuleOptions()))) {
     const mode = modes.find(({ id }) => id === alert);
-    expect(labels).toEqual({ severity: mode?.severity, role: mode?.role, nature: mode?.nature });
+    if (mode === undefined) throw new Error(`${alert} belongs to no mode`);
+    const { severity, ...others } = labels;
+    expect(alertSeverities(mode)).toContain(severity);
+    expect(others).toEqual({ nature: mode.nature, ...(mode.role !== "any" && { role: mode.role }) });
+    if (mode.role === "any") expect(mode.signal.by, alert).toContain("role");
+    expect(Object.keys(annotations).toSorted()).toEqual(
+      ["summary", "description", "runbook_url", "dashboard_url", "command"].toSorted(),
+    );
     expect(annotations.runbook_url, alert).toMatch(new RegExp(`^https://.*/${alert}\\.md$`));
-    expect(annotations.dashboard_url, alert).toMatch(/^http.*\/d\/redisops-overview/);
-    for (const name of ["summary", "description", "command"]) expect(annotations[name], alert).not.toBe("");
+    expect(annotations.dashboard_url, alert).toBe(`http://localhost:3000/d/${mode.board}?from=now-1h&to=now`);
+    for (const [name, text] of Object.entries(annotations))
+      expect(text.trim(), `${alert} ${name}`).not.toBe("");
   }
 });
 
@@ -76,13 +102,15 @@ alerting: { runbook_base_url: https://runbooks.example/a/, dashboard_base_url: h
   }
 });
 
-test("every recorded series has one rule, evaluated before the alerts that read it", () => {
+test("every recorded series has a rule, and what reads one comes after it in the same group", () => {
   const yaml = renderRules(defaultRuleOptions());
-  expect(recordingsOf(yaml).map(({ record }) => record)).toEqual(Object.keys(recordedSeries));
-  for (const { rules } of rawGroupsOf(yaml)) {
-    const firstAlert = rules.findIndex(isAlert);
-    if (firstAlert !== -1) expect(rules.slice(firstAlert).every(isAlert)).toBe(true);
-  }
+  const records = recordingsOf(yaml);
+  expect(new Set(records.map(({ record }) => record))).toEqual(new Set(Object.keys(recordedSeries)));
+  const whole = records.map(({ record, labels }) => JSON.stringify([record, labels]));
+  expect(new Set(whole).size).toBe(whole.length);
+  expect(unorderedReads(rawGroupsOf(yaml))).toEqual([]);
+  const backwards = rawGroupsOf(yaml).map(({ name, rules }) => ({ name, rules: rules.toReversed() }));
+  expect(unorderedReads(backwards)).toContain("ProviderThrottled");
 });
 
 /** Providers with base URLs of every kind. */
@@ -120,8 +148,9 @@ test("counters are rated over the alert’s own window", () => {
     "platform: test\nroles: {}\nthresholds: { ProviderThrottled: { window: 7m } }\n",
     "test.yaml",
   );
-  const providerRules = recordingsOf(renderRules(ruleOptions(config))).filter(({ expr }) =>
-    /redisops_provider_|http_client/.test(expr),
+  const groups = rawGroupsOf(renderRules(ruleOptions(config)));
+  const providerRules = (groups.find(({ name }) => name === "redisops-token_bucket")?.rules ?? []).filter(
+    (rule) => !isAlert(rule) && /redisops_provider_|http_client/.test(rule.expr),
   );
   const windows = providerRules.flatMap(({ expr }) =>
     [...expr.matchAll(/\[([^\]]*)\]/g)].map(([, window]) => window),

@@ -7,14 +7,17 @@ const account = { role: "token_bucket", provider: "twilio", account: "main" } as
 
 const scenario = (...faults: FaultSeries[]): AlertScenario => ({ name: "a test", faults, expect: [] });
 
+const valuesOf = (series: Parameters<typeof promtoolSeries>[0] | undefined) =>
+  series && promtoolSeries(series).values;
+
 const seriesOf = (metric: string, ...faults: FaultSeries[]) =>
   scenarioSeries(scenario(...faults)).find((each) => each.metric === metric);
 
 test("without a fault every series keeps its healthy value, and counters grow", () => {
   const series = scenarioSeries(scenario());
   expect(series).toHaveLength(healthySeries.length);
-  expect(seriesOf("redisops_bloom_canary_ids")?.values.slice(0, 3)).toEqual([200, 200, 200]);
-  expect(seriesOf("redisops_provider_requests_total")?.values.slice(0, 3)).toEqual([0, 6000, 12_000]);
+  expect(valuesOf(seriesOf("redisops_bloom_canary_ids"))).toBe("200x29");
+  expect(valuesOf(seriesOf("redisops_provider_requests_total"))).toMatch(/^0\+\d+x29$/);
 });
 
 test("a fault replaces the series with the same labels alone", () => {
@@ -24,7 +27,7 @@ test("a fault replaces the series with the same labels alone", () => {
     runs: [{ value: 0, samples: 2 }],
   };
   const ups = scenarioSeries(scenario(fault)).filter(({ metric }) => metric === "redisops_role_up");
-  expect(ups.filter(({ values }) => values[0] === 0).map(({ labels }) => labels)).toEqual([
+  expect(ups.filter((each) => valuesOf(each) === "0x29").map(({ labels }) => labels)).toEqual([
     { role: "dedup" },
   ]);
 });
@@ -39,7 +42,7 @@ test("runs are strung together: gauges hold, counters grow, stale ends a series"
       { value: 0.5, samples: 1 },
     ],
   });
-  expect(gauge?.values).toEqual([0, "stale", undefined, undefined, 0.5]);
+  expect(valuesOf(gauge)).toBe("0 stale _x2 0.5x25");
   const counter = seriesOf("redisops_provider_throttled_total", {
     metric: "redisops_provider_throttled_total",
     labels: account,
@@ -48,12 +51,27 @@ test("runs are strung together: gauges hold, counters grow, stale ends a series"
       { value: 100, samples: 2 },
     ],
   });
-  expect(counter?.values).toEqual([6, 12, 112, 212]);
   expect(counter && promtoolSeries(counter)).toEqual({
     series: 'redisops_provider_throttled_total{role="token_bucket", provider="twilio", account="main"}',
-    values: "6 12 112 212",
+    values: "6+6x1 112+100x27",
   });
-  expect(gauge && promtoolSeries(gauge).values).toBe("0 stale _ _ 0.5");
+  const values = [0, 1, 2, 3, 29].map((minute) =>
+    counter === undefined ? [] : samplesAt([counter], minute).map(({ value }) => value),
+  );
+  expect(values).toEqual([[6], [12], [112], [212], [2812]]);
+});
+
+test("a scenario that ends late has series that last as long, and equal series are the same object", () => {
+  const late = scenarioSeries({ name: "late", faults: [], expect: [{ at: "2h", firing: [] }] });
+  expect(late.map(valuesOf).every((values) => values?.endsWith("x149"))).toBe(true);
+  const [one, other] = [scenario(), scenario()].map((each) => scenarioSeries(each).map(promtoolSeries));
+  expect(one?.every((series, index) => series === other?.[index])).toBe(true);
+});
+
+test("no two series of the healthy platform are the same", () => {
+  const names = scenarioSeries(scenario()).map((each) => promtoolSeries(each).series);
+  expect(names).toHaveLength(healthySeries.length);
+  expect(new Set(names).size).toBe(names.length);
 });
 
 test("a scrape at a minute has what is there then, and nothing that only Prometheus knows", () => {

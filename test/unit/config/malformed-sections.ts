@@ -1,3 +1,4 @@
+import { modes } from "../../../catalog/modes.ts";
 import type { Malformed } from "./malformed.ts";
 
 const head = "platform: x\nroles: {}\n";
@@ -125,7 +126,7 @@ export const malformedSections: readonly Malformed[] = [
     "an unknown table",
     `${postgres}  tables: {sent: {}}\n`,
     "7:12 postgres.tables.sent",
-    "unknown key; known here: sent_notifications, pending_deliveries, preferences, messages",
+    "unknown key; known here: sent_notifications, pending_deliveries, preferences, messages, runs",
   ],
   [
     "an upper-case provider",
@@ -194,10 +195,46 @@ export const malformedSections: readonly Malformed[] = [
     "missing; expected text (Address of Prometheus)",
   ],
   [
-    "a receiver without a webhook",
+    "a receiver of no kind",
     `${head}alerting:\n  receivers:\n    page: {}\n`,
-    "5:11 alerting.receivers.page.webhook",
-    "missing; expected a reference: ${NAME} of an environment variable, or file:/path (Reference to the webhook's URL, which is a secret as a rule)",
+    "5:11 alerting.receivers.page",
+    "got a structure, expected at least one of webhook, pagerduty, slack",
+  ],
+  [
+    "a receiver of an unknown kind",
+    `${head}alerting:\n  receivers:\n    page: {pager_duty: {routing_key: file:/k}}\n`,
+    "5:12 alerting.receivers.page.pager_duty",
+    "unknown key; did you mean pagerduty?",
+  ],
+  [
+    "PagerDuty without its key",
+    `${head}alerting:\n  receivers:\n    page: {pagerduty: {url: "https://events.eu.pagerduty.com/v2/enqueue"}}\n`,
+    "5:23 alerting.receivers.page.pagerduty.routing_key",
+    "missing; expected a reference: ${NAME} of an environment variable, or file:/path (Reference to the integration key of the Events API v2)",
+  ],
+  [
+    "a PagerDuty key in plain text",
+    `${head}alerting:\n  receivers:\n    page: {pagerduty: {routing_key: 0123456789abcdef0123456789abcdef}}\n`,
+    "5:37 alerting.receivers.page.pagerduty.routing_key",
+    "got *** (a secret in plain text), expected a reference: ${NAME} of an environment variable, or file:/path",
+  ],
+  [
+    "a Slack webhook in plain text",
+    `${head}alerting:\n  receivers:\n    ticket: {slack: {api_url: "https://hooks.slack.example/T/B/secret"}}\n`,
+    "5:31 alerting.receivers.ticket.slack.api_url",
+    "got *** (a secret in plain text), expected a reference: ${NAME} of an environment variable, or file:/path",
+  ],
+  [
+    "a Slack channel that Alertmanager would execute",
+    `${head}alerting:\n  receivers:\n    ticket: {slack: {api_url: file:/u, channel: "{{ .GroupLabels.role }}"}}\n`,
+    "5:49 alerting.receivers.ticket.slack.channel",
+    'got "{{ .GroupLabels.role }}", expected a channel such as #on-call',
+  ],
+  [
+    "a dead man’s switch in Slack",
+    `${head}alerting:\n  receivers:\n    watchdog: {webhook: file:/w, slack: {api_url: file:/u}}\n`,
+    "5:34 alerting.receivers.watchdog.slack",
+    "unknown key; known here: webhook",
   ],
   [
     "an unknown receiver",
@@ -215,7 +252,7 @@ export const malformedSections: readonly Malformed[] = [
     "an unknown mode",
     `${head}thresholds:\n  Meltdown: {for: 1m}\n`,
     "4:3 thresholds.Meltdown",
-    "unknown key; known here: RegistryDown, PendingDeliveriesBacklog, DedupSkipped, BloomCold, BloomSaturated, TokenBucketsDown, ProviderThrottled, PostgresPoolSaturated, ExporterDown, Watchdog",
+    `unknown key; known here: ${modes.map(({ id }) => id).join(", ")}`,
   ],
   [
     "an unknown threshold",

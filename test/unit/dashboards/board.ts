@@ -1,4 +1,6 @@
-import { buildDashboards, type DashboardOptions } from "../../../dashboards/build.ts";
+import type { BoardId } from "../../../catalog/boards.ts";
+import { boardSpecs } from "../../../dashboards/boards.ts";
+import { type BuiltDashboard, buildDashboards, type DashboardOptions } from "../../../dashboards/build.ts";
 
 interface BoardTarget {
   readonly refId: string;
@@ -15,7 +17,7 @@ export interface BoardPanel {
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly datasource?: { readonly type: string; readonly uid: string };
   readonly links?: readonly { readonly url: string; readonly targetBlank: boolean }[];
-  readonly options?: { readonly legend?: unknown; readonly tooltip?: unknown };
+  readonly options?: { readonly legend?: unknown; readonly tooltip?: unknown; readonly content?: string };
   readonly targets?: readonly BoardTarget[];
   readonly fieldConfig?: {
     readonly defaults: {
@@ -33,9 +35,11 @@ export interface BoardPanel {
 }
 
 /** What the tests read of a board in Grafana's classic schema. */
-interface Board {
+export interface Board {
   readonly uid: string;
   readonly title: string;
+  readonly description: string;
+  readonly tags: readonly string[];
   readonly editable: boolean;
   readonly panels: readonly BoardPanel[];
   readonly templating: {
@@ -47,15 +51,29 @@ interface Board {
       readonly multi?: boolean;
       readonly includeAll?: boolean;
       readonly allValue?: string;
+      readonly hide?: number;
+      readonly skipUrlSync?: boolean;
       readonly query: unknown;
       readonly definition?: string;
       readonly datasource?: { readonly uid: string };
     }[];
   };
   readonly annotations: {
-    readonly list: readonly { readonly expr: string; readonly datasource: { readonly uid: string } }[];
+    readonly list: readonly {
+      readonly name: string;
+      readonly expr: string;
+      readonly datasource: { readonly uid: string };
+    }[];
   };
-  readonly links: readonly { readonly url: string; readonly placement?: string }[];
+  readonly links: readonly {
+    readonly title: string;
+    readonly type: string;
+    readonly url?: string;
+    readonly tags?: readonly string[];
+    readonly keepTime?: boolean;
+    readonly includeVars?: boolean;
+    readonly placement?: string;
+  }[];
 }
 
 export const defaults: DashboardOptions = {
@@ -63,19 +81,49 @@ export const defaults: DashboardOptions = {
   runbookBaseUrl: "https://runbooks.example/pages/",
 };
 
-/** Builds the overview as its file would be read, with the panels by the name that the catalog uses. */
-export function overview(options: DashboardOptions = defaults) {
-  const [built] = buildDashboards(options);
-  if (built === undefined) throw new Error("no board was built");
+/** A board as its file would be read, with its panels by the name that the catalog uses. */
+export interface ReadBoard {
+  readonly built: BuiltDashboard;
+  readonly text: string;
+  readonly board: Board;
+  panel(id: string): BoardPanel;
+  /** Panels that draw data: neither headings nor text. */
+  readonly dataPanels: readonly BoardPanel[];
+}
+
+function read(built: BuiltDashboard): ReadBoard {
   const text = JSON.stringify(built.json);
   const board = JSON.parse(text) as Board;
   const byNumber = new Map(board.panels.map((panel) => [panel.id, panel]));
   const panel = (id: string): BoardPanel => {
     const found = byNumber.get(built.panels[id] ?? -1);
-    if (found === undefined) throw new Error(`the board has no panel ${id}`);
+    if (found === undefined) throw new Error(`the board ${board.uid} has no panel ${id}`);
     return found;
   };
-  /** Panels that draw data: neither headings nor text. */
   const dataPanels = board.panels.filter(({ type }) => type !== "row" && type !== "text");
   return { built, text, board, panel, dataPanels };
+}
+
+const boardsRead = new Map<string, readonly ReadBoard[]>();
+
+/** Builds every board, once for the same options. */
+export function allBoards(options: DashboardOptions = defaults): readonly ReadBoard[] {
+  const key = JSON.stringify(options);
+  const known = boardsRead.get(key) ?? buildDashboards(options).map(read);
+  boardsRead.set(key, known);
+  return known;
+}
+
+/** Builds one board. */
+export function boardOf(uid: BoardId, options: DashboardOptions = defaults): ReadBoard {
+  const found = allBoards(options).find(({ board }) => board.uid === uid);
+  if (found === undefined) throw new Error(`no board ${uid} was built`);
+  return found;
+}
+
+/** Every panel of every board as it is specified, with its board. */
+export function specifiedPanels(thresholds: DashboardOptions["thresholds"] = {}) {
+  return boardSpecs(thresholds).flatMap(({ uid, rows }) =>
+    rows.flatMap(({ panels }) => panels.map((panel) => ({ uid, panel }))),
+  );
 }

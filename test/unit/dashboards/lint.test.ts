@@ -1,147 +1,153 @@
 import { expect, test } from "vitest";
+import { boards } from "../../../catalog/boards.ts";
 import { modes } from "../../../catalog/modes.ts";
-import { signalValuePromql } from "../../../core/signal/promql.ts";
-import { effectiveThresholds } from "../../../core/signal/thresholds.ts";
 import { buildDashboards } from "../../../dashboards/build.ts";
-import { boardMatchers } from "../../../dashboards/series.ts";
-import { defaults, overview } from "./board.ts";
+import { comparedSignal } from "../../../dashboards/drawn-signal.ts";
+import { allBoards, type Board, boardOf, defaults } from "./board.ts";
+import { lintRules } from "./lint-rules.ts";
 
-const { built, text, board, dataPanels, panel: panelOf } = overview();
-const targets = dataPanels.flatMap((panel) => (panel.targets ?? []).map((target) => ({ panel, target })));
+const all = allBoards();
+const names = Object.keys(lintRules);
 
-test("the overview has its name and is built the same way twice", () => {
-  expect(built.fileName).toBe("redisops-overview.json");
-  expect(board).toMatchObject({ uid: "redisops-overview", title: "redisops / Overview", editable: false });
-  expect(JSON.stringify(buildDashboards(defaults)[0]?.json)).toBe(text);
-  expect(built.json).toEqual(board);
+test("every board of the catalog is built, under its uid, the same way twice", () => {
+  expect(all.map(({ board }) => [board.uid, board.title])).toEqual(
+    Object.entries(boards).map(([uid, title]) => [uid, `redisops / ${title}`]),
+  );
+  expect(all.map(({ built }) => built.fileName)).toEqual(Object.keys(boards).map((uid) => `${uid}.json`));
+  expect(buildDashboards(defaults).map(({ json }) => JSON.stringify(json))).toEqual(
+    all.map(({ text }) => text),
+  );
+  for (const { built, board } of all) expect(built.json).toEqual(board);
+  expect(all.reduce((sum, { dataPanels }) => sum + dataPanels.length, 0)).toBeGreaterThan(200);
 });
 
-test("every panel has a number and a title of its own", () => {
-  for (const key of ["id", "title"] as const) {
-    const values = board.panels.map((panel) => panel[key]);
-    expect(new Set(values).size).toBe(values.length);
-  }
-  expect(board.panels.every(({ id }) => Number.isInteger(id) && id > 0)).toBe(true);
+test.each(names)("every board obeys %s", (name) => {
+  const rule = lintRules[name];
+  expect(all.flatMap(({ board }) => (rule?.(board) ?? []).map((wrong) => `${board.uid}: ${wrong}`))).toEqual(
+    [],
+  );
 });
 
-test("panels stay within the grid and do not overlap", () => {
-  const taken = new Map<string, string>();
-  for (const { title, gridPos } of board.panels) {
-    expect(gridPos.w, title).toBeGreaterThan(0);
-    expect(gridPos.x + gridPos.w, title).toBeLessThanOrEqual(24);
-    for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
-      for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
-        expect(taken.get(`${x},${y}`), title).toBeUndefined();
-        taken.set(`${x},${y}`, title);
-      }
-    }
-  }
-  const height = Math.max(...board.panels.map(({ gridPos }) => gridPos.y + gridPos.h));
-  expect(taken.size, "the board has holes").toBe(24 * height);
-});
+/** The board after a change to its plain JSON. */
+function spoilt(change: (board: Record<string, never>) => void): Board {
+  const copy = JSON.parse(boardOf("redisops-recoveries").text) as Record<string, never>;
+  change(copy);
+  return copy as unknown as Board;
+}
 
-test("every panel says what it means and what is normal", () => {
-  const described = board.panels.filter(({ type }) => type !== "row");
-  for (const { title, description } of described) expect(description?.length, title).toBeGreaterThan(40);
-  for (const { title, description } of dataPanels) expect(description, title).toContain("**Normal:**");
-});
+/** Changes each of which breaks the rule of that name. */
+const damages: Readonly<Record<string, (board: never) => void>> = {
+  "template-datasource-rule": (board: { templating: { list: { label: string }[] } }) => {
+    for (const variable of board.templating.list) variable.label = "ds";
+  },
+  "template-job-rule": (board: { templating: { list: { name: string }[] } }) => {
+    board.templating.list = board.templating.list.filter(({ name }) => name !== "job");
+  },
+  "template-instance-rule": (board: { templating: { list: { allValue?: string }[] } }) => {
+    for (const variable of board.templating.list) variable.allValue = ".*";
+  },
+  "template-label-promql-rule": (board: { templating: { list: { definition?: string }[] } }) => {
+    for (const variable of board.templating.list) variable.definition = "label_values(job)";
+  },
+  "template-on-time-change-reload-rule": (board: { templating: { list: { refresh?: number }[] } }) => {
+    for (const variable of board.templating.list) variable.refresh = 1;
+  },
+  "template-uneditable-rule": (board: { editable: boolean }) => {
+    board.editable = true;
+  },
+  "panel-datasource-rule": (board: { panels: { datasource?: object }[] }) => {
+    for (const panel of board.panels) panel.datasource = { type: "prometheus", uid: "abc" };
+  },
+  "panel-title-description-rule": (board: { panels: { description?: string }[] }) => {
+    for (const panel of board.panels) panel.description = "";
+  },
+  "panel-units-rule": (board: { panels: { type: string; fieldConfig?: { defaults: object } }[] }) => {
+    for (const panel of board.panels)
+      if (panel.type === "state-timeline" && panel.fieldConfig) panel.fieldConfig.defaults = {};
+  },
+  "panel-no-targets-rule": (board: { panels: { targets?: object[] }[] }) => {
+    for (const panel of board.panels) panel.targets = [];
+  },
+  "target-job-rule": (board: { panels: { targets?: { expr: string }[] }[] }) => {
+    for (const { targets = [] } of board.panels)
+      for (const target of targets) target.expr = target.expr.replaceAll('job=~"$job",', "");
+  },
+  "target-instance-rule": (board: { panels: { targets?: { expr: string }[] }[] }) => {
+    for (const { targets = [] } of board.panels)
+      for (const target of targets) target.expr = target.expr.replaceAll('instance=~"$instance"', "");
+  },
+  "normal-is-told": (board: { panels: { description?: string }[] }) => {
+    for (const panel of board.panels)
+      panel.description = "A description that is long enough, without the rest.";
+  },
+  "emptiness-is-explained": (board: { panels: { fieldConfig?: { defaults: { noValue?: string } } }[] }) => {
+    for (const panel of board.panels) if (panel.fieldConfig) panel.fieldConfig.defaults.noValue = "No data";
+  },
+  "legend-and-tooltip-are-chosen": (board: { panels: { options?: object }[] }) => {
+    for (const panel of board.panels) panel.options = {};
+  },
+  "queries-have-references-and-legends": (board: { panels: { targets?: { legendFormat: string }[] }[] }) => {
+    for (const { targets = [] } of board.panels) for (const target of targets) target.legendFormat = "";
+  },
+  "titles-and-numbers-are-unique": (board: { panels: { title: string }[] }) => {
+    for (const panel of board.panels) panel.title = "Same";
+  },
+  "within-the-grid-without-holes": (board: { panels: { gridPos: { w: number } }[] }) => {
+    for (const { gridPos } of board.panels) gridPos.w -= 1;
+  },
+  "no-data-source-by-uid": (board: { annotations: { list: { datasource: { uid: string } }[] } }) => {
+    for (const { datasource } of board.annotations.list) datasource.uid = "prom";
+  },
+  "boards-are-linked-with-time-and-variables": (board: { links: { keepTime: boolean }[] }) => {
+    for (const link of board.links) link.keepTime = false;
+  },
+  "annotated-with-what-happens": (board: { annotations: { list: object[] } }) => {
+    board.annotations.list.pop();
+  },
+};
 
-test("every panel that draws data has a unit, an explanation of emptiness, and a chosen legend and tooltip", () => {
-  expect(dataPanels.length).toBeGreaterThan(15);
-  for (const { title, type, fieldConfig, options } of dataPanels) {
-    expect(fieldConfig?.defaults.unit, title).toBeTruthy();
-    expect(fieldConfig?.defaults.noValue?.length, title).toBeGreaterThan(20);
-    if (type === "stat") continue;
-    expect(options?.legend, title).toMatchObject({ showLegend: true, placement: "bottom" });
-    expect(options?.tooltip, title).toMatchObject({ mode: "multi" });
-  }
-});
-
-test("every query goes to the data source that the reader chooses", () => {
-  for (const { panel, target } of targets) {
-    expect(panel.datasource, panel.title).toEqual({ type: "prometheus", uid: "$datasource" });
-    expect(target.datasource.uid, panel.title).toBe("$datasource");
-  }
-  for (const { datasource } of board.annotations.list) expect(datasource.uid).toBe("$datasource");
-  const uids = [...text.matchAll(/"uid":"([^"]*)"/g)].map(([, uid]) => uid);
-  expect(new Set(uids)).toEqual(new Set(["$datasource", "redisops-overview"]));
-});
-
-test("every query has a reference and a legend", () => {
-  for (const { title, targets: own = [] } of dataPanels) {
-    expect(own.length, title).toBeGreaterThan(0);
-    expect(
-      own.map(({ refId }) => refId),
-      title,
-    ).toEqual(own.map((_, index) => String.fromCharCode(65 + index)));
-    for (const { legendFormat } of own) expect(legendFormat, title).toBeTruthy();
-  }
-});
-
-test("variables can be chosen and follow the time range", () => {
-  const [datasource, ...queried] = board.templating.list;
-  expect(datasource).toMatchObject({
-    type: "datasource",
-    name: "datasource",
-    label: "Data source",
-    query: "prometheus",
-  });
-  expect(queried.map(({ name, label }) => [name, label])).toEqual([
-    ["job", "Job"],
-    ["instance", "Instance"],
-  ]);
-  for (const variable of queried) {
-    expect(variable).toMatchObject({
-      type: "query",
-      refresh: 2,
-      multi: true,
-      includeAll: true,
-      allValue: ".+",
-    });
-    expect(variable.datasource?.uid).toBe("$datasource");
-  }
-});
-
-test("every selector follows the variables, except those of ALERTS and of what is recorded over all processes", () => {
-  for (const { panel, target } of targets) {
-    const selectors = [
-      ...target.expr.matchAll(/\b(redisops_[a-z_]+|redisops:[a-z_:]+|up|ALERTS)\b(\{[^}]*\})?/g),
-    ];
-    expect(selectors.length, panel.title).toBeGreaterThan(0);
-    for (const [text, metric, matchers] of selectors) {
-      if (metric === "ALERTS" || metric?.startsWith("redisops:")) continue;
-      for (const matcher of boardMatchers)
-        expect(matchers ?? "", `${panel.title}: ${text}`).toContain(matcher);
-    }
+test("every rule finds a board that breaks it", () => {
+  expect(Object.keys(damages)).toEqual(names);
+  for (const name of names) {
+    const damage = damages[name] as (board: Record<string, never>) => void;
+    expect(lintRules[name]?.(spoilt(damage)), name).not.toEqual([]);
   }
 });
 
 test("rates follow the resolution of the graph, except where an alert’s own window is drawn", () => {
-  const drawnSignals = modes.flatMap((mode) =>
-    mode.signal.kind === "threshold"
-      ? [signalValuePromql(mode.signal, effectiveThresholds(mode), boardMatchers)]
-      : [],
-  );
+  const drawnSignals = new Set(modes.map((mode) => comparedSignal(mode, {})?.expression));
   let rates = 0;
-  for (const { panel, target } of targets) {
-    if (drawnSignals.includes(target.expr)) continue;
-    for (const [, window] of target.expr.matchAll(/\brate\([^[]*\[([^\]]*)\]/g)) {
-      expect(window, panel.title).toBe("$__rate_interval");
-      rates += 1;
+  for (const { dataPanels } of all) {
+    for (const { title, targets = [] } of dataPanels) {
+      for (const { expr } of targets) {
+        if (drawnSignals.has(expr)) continue;
+        for (const [, window] of expr.matchAll(/\b(?:rate|increase)\([^[]*\[([^\]]*)\]/g)) {
+          expect(window, title).toBe("$__rate_interval");
+          rates += 1;
+        }
+      }
     }
   }
-  expect(rates).toBeGreaterThan(0);
+  expect(rates).toBeGreaterThan(50);
 });
 
-test("links and annotations are placed in sight", () => {
-  expect(text).not.toContain("inControlsMenu");
-  expect(board.links.map(({ url }) => url)).toEqual([defaults.runbookBaseUrl]);
-  expect(board.annotations.list.map(({ expr }) => expr).join()).toContain('severity="page"');
+test("the pages that are marked in every graph are those of the catalog", () => {
+  const { board } = boardOf("redisops-topology");
+  const pages = board.annotations.list.find(({ name }) => name === "Firing pages")?.expr ?? "";
+  for (const { id, severity } of modes)
+    expect(new RegExp(`["|]${id}["|]`).test(pages), id).toBe(severity === "page");
+  expect(board.links.map(({ url }) => url)).toContain(defaults.runbookBaseUrl);
 });
 
 test("a series on the right axis is not judged by the limits of the left one", () => {
-  const [override] = panelOf("bloom-canaries").fieldConfig?.overrides ?? [];
+  const [override] = boardOf("redisops-dedup").panel("bloom-canaries").fieldConfig?.overrides ?? [];
   expect(override?.matcher.options).toBe("B");
   expect(override?.properties).toContainEqual({ id: "custom.axisPlacement", value: "right" });
   expect(override?.properties).toContainEqual({ id: "custom.thresholdsStyle", value: { mode: "off" } });
+});
+
+test("the overview leads to every other board with the time range and the variables", () => {
+  const content = boardOf("redisops-overview").panel("purpose").options?.content ?? "";
+  for (const uid of Object.keys(boards).slice(1))
+    expect(content).toContain(`(/d/${uid}?\${__url_time_range}&\${__all_variables})`);
 });

@@ -27,7 +27,9 @@ test("names the alerts that read a metric, guards and divisors included, and how
   );
   expect(sections.get("redisops_provider_requests_total")).toContain("[ProviderThrottled]");
   expect(sections.get("redisops_postgres_connections_limit")).toContain("(the sum over all processes");
-  expect(sections.get("redisops_token_bucket_tokens")).toContain("Proves recovery from: [TokenBucketsDown]");
+  expect(sections.get("redisops_token_bucket_tokens")).toContain(
+    "Proves recovery from: [TokenBucketsDrained]",
+  );
   expect(sections.get("redisops_build_info")).toContain("none reads it");
 });
 

@@ -1,36 +1,43 @@
 import { expect, test } from "vitest";
 import { modes } from "../../../catalog/modes.ts";
-import { signalPromql } from "../../../core/signal/promql.ts";
 import { effectiveThresholds } from "../../../core/signal/thresholds.ts";
+import { conditionsOf } from "../../../runbooks/conditions.ts";
 import { renderRunbookIndex } from "../../../runbooks/index.ts";
 import { renderRunbook } from "../../../runbooks/render.ts";
+import { drillDigest, pageCommands } from "../../../runbooks/verified.ts";
 import { sectionsOf } from "../docs/headings.ts";
 
+/** In this order; a mode that has nothing to do with a topology has no section about it. */
 const order = [
   "What it means",
   "What users feel",
   "How it is contained",
   "Decide",
+  "By topology",
   "Recover",
   "Verify",
   "Roll back",
   "When it fails",
   "Do not",
   "Prevent",
+  "Rehearse",
   "Facts",
 ];
 
 test.each(modes)("$id has every section, in order, and none is empty", (mode) => {
   const [first, ...sections] = sectionsOf(renderRunbook(mode));
   expect(first?.title).toBe(`${mode.id}: ${mode.title}`);
-  expect(sections.map(({ title }) => title)).toEqual(order);
+  const expected = order.filter(
+    (title) => title !== "By topology" || Object.keys(mode.topologies).length > 0,
+  );
+  expect(sections.map(({ title }) => title)).toEqual(expected);
   for (const { title, body } of sections) expect(body.length, title).toBeGreaterThan(4);
 });
 
 test.each(modes)("$id begins with severity, role and the command or why there is none", (mode) => {
   const body = sectionsOf(renderRunbook(mode))[0]?.body ?? "";
   expect(body).toContain(mode.severity);
-  expect(body).toContain(`\`${mode.role}\``);
+  expect(body).toContain(mode.role === "any" ? "the one that the alert names" : `\`${mode.role}\``);
   if (mode.remedy.kind === "command") {
     expect(body).toMatch(new RegExp(`\`\`\`sh\n${mode.remedy.command} .*\n${mode.remedy.command} --execute`));
   } else {
@@ -53,7 +60,11 @@ test.each(modes)(
 test.each(modes)("$id gives PromQL to verify with and to see why it fired", (mode) => {
   const sections = new Map(sectionsOf(renderRunbook(mode)).map(({ title, body }) => [title, body]));
   expect(sections.get("Verify")).toMatch(/```promql\n\S/);
-  expect(sections.get("Facts")).toContain(signalPromql(mode.signal, effectiveThresholds(mode)));
+  const conditions = conditionsOf(mode, effectiveThresholds(mode));
+  expect(conditions.map(({ severity }) => severity)).toEqual(
+    mode.signal.kind === "burn-rate" ? ["page", "ticket"] : [mode.severity],
+  );
+  for (const { promql } of conditions) expect(sections.get("Facts")).toContain(promql);
 });
 
 test.each(modes)(
@@ -71,10 +82,9 @@ test.each(modes)(
 test("overridden thresholds show in the condition, in the verification and beside their default", () => {
   const mode = modes.find(({ id }) => id === "BloomCold");
   if (mode === undefined) throw new Error("BloomCold is gone");
-  const page = renderRunbook(
-    mode,
-    effectiveThresholds(mode, { BloomCold: { absent_ratio: 0.2, for: "5s" } }),
-  );
+  const page = renderRunbook(mode, {
+    thresholds: effectiveThresholds(mode, { BloomCold: { absent_ratio: 0.2, for: "5s" } }),
+  });
   expect(page).toContain('redisops_bloom_canary_absent_ratio{role="dedup"}) > 0.2');
   expect(page).toContain("recovered when it is 0.2 or less");
   expect(page).toContain("**5s** (how long it must hold; the default is 1m)");
@@ -104,4 +114,47 @@ test("the index has a row for each mode, with its role and its command", () => {
       mode.remedy.kind === "command" ? `\`${mode.remedy.command}\`` : "none: ",
     );
   }
+});
+
+test.each(modes)("$id shows how it is rehearsed, and what its commands print", (mode) => {
+  const sections = new Map(sectionsOf(renderRunbook(mode)).map(({ title, body }) => [title, body]));
+  for (const { part, command, shows } of pageCommands(mode)) {
+    const section = { rehearse: "Rehearse", decide: "Decide", plan: "Recover", execute: "Recover" }[part];
+    const body = sections.get(section) ?? "";
+    expect(body).toContain(command);
+    for (const line of shows) expect(body).toContain(line);
+  }
+  const rehearse = sections.get("Rehearse") ?? "";
+  if (mode.drill.kind === "none") expect(rehearse).toMatch(/^The lab cannot bring it about\. \S/);
+  else expect(rehearse).toContain("redisops lab inject heal");
+});
+
+test("a page tells whether it was verified, on what, and that it was changed since", () => {
+  const [mode] = modes.filter(({ id }) => id === "BloomCold");
+  if (mode === undefined) throw new Error("BloomCold is gone");
+  const versions = {
+    redisops: "1.2.3",
+    redis: "7.0.15",
+    postgres: "18.4",
+    prometheus: "2.42.0",
+    node: "24.21.0",
+  };
+  const verified = { commands: 5, digest: drillDigest(mode), versions };
+  const first = (page: string) => sectionsOf(page)[0]?.body ?? "";
+  expect(first(renderRunbook(mode, { verified }))).toContain(
+    "**Verified:** 5 commands of this page were run on the lab in this state and printed what is shown here: redisops 1.2.3, Redis 7.0.15, Postgres 18.4, Prometheus 2.42.0, Node 24.21.0.",
+  );
+  const [step] = mode.diagnosis;
+  if (step === undefined) throw new Error("BloomCold has no diagnosis");
+  for (const change of [
+    { diagnosis: [{ ...step, command: `${step.command} --json` }, ...mode.diagnosis.slice(1)] },
+    { diagnosis: [{ ...step, shows: [...step.shows, "another line"] }, ...mode.diagnosis.slice(1)] },
+    { drill: { kind: "lab" as const, inject: ["kill --role dedup"] } },
+  ]) {
+    expect(first(renderRunbook({ ...mode, ...change }, { verified }))).toContain(
+      "**Not verified since it was changed:**",
+    );
+  }
+  expect(first(renderRunbook({ ...mode, title: "Another title" }, { verified }))).toContain("**Verified:**");
+  expect(first(renderRunbook(mode))).toContain("**Not verified:**");
 });

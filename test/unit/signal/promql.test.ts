@@ -1,11 +1,24 @@
 import { expect, test } from "vitest";
 import { modes } from "../../../catalog/modes.ts";
-import { measurePromql, signalLimit, signalPromql, signalValuePromql } from "../../../core/signal/promql.ts";
+import type { PromqlSignal } from "../../../catalog/signal.ts";
+import {
+  burnRatePromql,
+  measurePromql,
+  promqlValue,
+  signalLimit,
+  signalPromql,
+  signalValuePromql,
+} from "../../../core/signal/promql.ts";
 import { effectiveThresholds, thresholdValue } from "../../../core/signal/thresholds.ts";
-import { down, either, guarded, rates, ratio, thresholds } from "./signals.ts";
+import { burning, down, either, guarded, rates, ratio, spoiled, thresholds } from "./signals.ts";
 
 test.each([
   ["a gauge", down, 'max by (role) (redisops_role_up{role="dedup"}) == 0'],
+  [
+    "a gauge but for some of its series",
+    { ...down, measure: { ...down.measure, except: { role: "self" } } },
+    'max by (role) (redisops_role_up{role="dedup",role!="self"}) == 0',
+  ],
   [
     "a ratio",
     ratio,
@@ -48,8 +61,39 @@ test.each([
   expect(signalPromql(signal, thresholds)).toBe(promql);
 });
 
-test("an expression of PromQL is left as it is", () => {
-  expect(signalPromql({ kind: "promql", expression: "vector(1)", reason: "a test" }, {})).toBe("vector(1)");
+const rated = "sum by (role) (rate(redisops_decisions_degraded_total[5m]))";
+
+test.each<[string, PromqlSignal, string]>([
+  ["compared with a threshold", spoiled, `${rated} > 0.02`],
+  ["compared with a number", { ...spoiled, compared: { comparison: "==", limit: 0 } }, `${rated} == 0`],
+  [
+    "with a condition of its own",
+    { ...spoiled, and: "max by (role) (redisops_role_up) > $used" },
+    `(${rated} > 0.02) and on (role) (max by (role) (redisops_role_up) > 0.85)`,
+  ],
+  ["that decides by itself", { kind: "promql", value: "vector(1)", by: [], reason: "a test" }, "vector(1)"],
+])("a value of Prometheus %s", (_, signal, promql) => {
+  expect(signalPromql(signal, thresholds)).toBe(promql);
+});
+
+test("a value of Prometheus is drawn without its comparison", () => {
+  expect(promqlValue(spoiled, thresholds)).toBe(rated);
+  expect(() => promqlValue(spoiled, {})).toThrow(/no threshold named window/);
+});
+
+test("a budget burns where a pair of windows is beyond its factor and there is traffic", () => {
+  const series = (name: string, window: string) =>
+    `max by (role) (redisops:slo_${name}{slo="decisions",window="${window}"})`;
+  const pair = (long: string, short: string, limit: number) =>
+    `(${series("errors:ratio", long)} > ${limit} and on (role) ${series("errors:ratio", short)} > ${limit}` +
+    ` and on (role) ${series("events:rate", long)} > 0.02)`;
+  expect(burnRatePromql(burning, "page", thresholds)).toBe(
+    `${pair("1h", "5m", 0.0144)} or ${pair("6h", "30m", 0.006)}`,
+  );
+  expect(burnRatePromql(burning, "ticket", thresholds)).toBe(
+    `${pair("1d", "2h", 0.003)} or ${pair("3d", "6h", 0.001)}`,
+  );
+  expect(signalPromql(burning, thresholds)).toBe(burnRatePromql(burning, "page", thresholds));
 });
 
 test("further matchers narrow every series", () => {

@@ -1,4 +1,4 @@
-import type { ThresholdSignal } from "../../../catalog/signal.ts";
+import type { BurnRateSignal, PromqlSignal, ThresholdSignal } from "../../../catalog/signal.ts";
 import type { Sample } from "../../../core/samples.ts";
 
 /** A role that is down. */
@@ -66,6 +66,25 @@ export const rates: ThresholdSignal = {
   },
 };
 
+/** What only Prometheus can decide: a value over a window of the mode's own. */
+export const spoiled: PromqlSignal = {
+  kind: "promql",
+  value: "sum by (role) (rate(redisops_decisions_degraded_total[$window]))",
+  by: ["role"],
+  compared: { comparison: ">", limit: "traffic" },
+  reason: "a test",
+};
+
+/** An error budget of 0.1 %. */
+export const burning: BurnRateSignal = {
+  kind: "burn-rate",
+  slo: "decisions",
+  by: ["role"],
+  objective: "objective",
+  minRate: "traffic",
+  reason: "a test",
+};
+
 export const thresholds = {
   used: 0.85,
   absent: 0.05,
@@ -73,6 +92,7 @@ export const thresholds = {
   window: "5m",
   throttled: 0.05,
   traffic: 0.02,
+  objective: 0.999,
 };
 
 /** A sample of any metric with any labels. */

@@ -97,7 +97,10 @@ describe("the state of a role", () => {
       state: "ok",
       observed: ["connections 75 of 97", "active 70", "idle in transaction 5"],
     });
-    expect(connections(90)).toMatchObject({ state: "degraded", modes: [{ id: "PostgresPoolSaturated" }] });
+    expect(connections(84)).toMatchObject({ state: "degraded", modes: [{ id: "PostgresPoolSaturated" }] });
+    expect(connections(90)).toMatchObject({
+      modes: [{ id: "PostgresPoolExhausted" }, { id: "PostgresPoolSaturated" }],
+    });
   });
 });
 

@@ -1,0 +1,47 @@
+import type { Client } from "pg";
+import type { PostgresConfig } from "../config/postgres-section.ts";
+import { quoteName } from "../postgres/connect.ts";
+
+/** The table's name where redisops.yaml gives none. */
+const defaultTable = "redisops_runs";
+
+/** How a run can end. */
+export type RunOutcome = "succeeded" | "failed" | "interrupted";
+
+/** The table of runs, quoted. */
+export function runsTable({ tables }: Pick<PostgresConfig, "tables">): string {
+  return quoteName(tables.runs?.table ?? defaultTable);
+}
+
+/** Whether the table is there. Asking for a table that is not there would fill the server's log with errors. */
+export async function runsTableExists(client: Client, table: string): Promise<boolean> {
+  const { rows } = await client.query<{ exists: boolean }>("SELECT to_regclass($1) IS NOT NULL AS exists", [
+    table,
+  ]);
+  return rows[0]?.exists ?? false;
+}
+
+/**
+ * Creates the table of runs. `heartbeat_at` is the last sign of life, the end included; all times are the server's, so
+ * that no other clock matters. `error_code` is one of core/error-codes.ts.
+ */
+export function createRunsTable(table: string): string {
+  // Constraints rather than indexes: they come with the table or not at all, also where two create it at once.
+  return `
+    CREATE TABLE IF NOT EXISTS ${table} (
+      run text PRIMARY KEY,
+      kind text NOT NULL CHECK (kind IN ('recovery', 'drill')),
+      name text NOT NULL,
+      role text NOT NULL,
+      state text NOT NULL CHECK (state IN ('running', 'succeeded', 'failed', 'interrupted')),
+      started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      heartbeat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      ended_at timestamptz,
+      done float8,
+      total float8,
+      host text NOT NULL,
+      error_code text,
+      UNIQUE (kind, name, role, heartbeat_at, run),
+      UNIQUE (heartbeat_at, run)
+    )`;
+}

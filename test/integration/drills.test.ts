@@ -1,0 +1,168 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { modes } from "../../catalog/modes.ts";
+import { panelQueries } from "../../dashboards/queries.ts";
+import { drillName, drillsOf } from "../../lab/drills/drill.ts";
+import { instantQuery } from "../../lab/drills/promql.ts";
+import { type DrillReport, runDrill } from "../../lab/drills/run-drill.ts";
+import { inLanes } from "../../lab/drills/schedule.ts";
+import { type Stage, startStage } from "../../lab/drills/stage.ts";
+import { stageVersions } from "../../lab/drills/versions.ts";
+import { holding } from "../../lab/drills/waiting.ts";
+import { waitUntil } from "../../lab/wait.ts";
+import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
+import { drillDigest, pageCommands, readVerified, verifiedFile } from "../../runbooks/verified.ts";
+import { changeable } from "./drills-leftovers.ts";
+
+/** With it the run writes runbooks/verified.json instead of holding the pages against it. */
+const record = process.env.REDISOPS_RECORD_RUNBOOKS === "1";
+/** A part of a mode's id: only the drills of such modes are run. */
+const only = process.env.REDISOPS_DRILL ?? "";
+const progress = process.env.REDISOPS_DRILL_PROGRESS === "1";
+
+/** All drills together, on a machine with two cores that runs other tests beside them. */
+const patience = 900_000;
+
+const drills = drillsOf(modes).filter((drill) => drill.modes.some(({ id }) => id.includes(only)));
+const reports = new Map(drills.map((drill) => [drill, Promise.withResolvers<DrillReport>()]));
+
+let workspace: Workspace;
+let stage: Stage;
+let before: Awaited<ReturnType<typeof changeable>>;
+
+/** The lab is quiet: every metric is there, and no mode but the heartbeat's holds. */
+async function untilHealthy(): Promise<void> {
+  const others = modes.filter(({ nature }) => nature !== "heartbeat");
+  let held: readonly string[] = [];
+  await waitUntil(
+    async () => {
+      held = (await holding(stage, { inject: [], modes: others })).map(({ id }) => id);
+      return held.length === 0;
+    },
+    { what: "a lab on which no mode holds", deadlineMs: 120_000, intervalMs: 1_000 },
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}: ${held.join(", ")} held`);
+  });
+}
+
+beforeAll(async () => {
+  workspace = await createWorkspace("drills");
+  stage = await startStage(
+    workspace,
+    progress ? (line) => process.stderr.write(`${line}\n`) : () => undefined,
+  );
+  before = await changeable(stage);
+}, patience);
+
+afterAll(async () => {
+  for (const member of stage?.platform.members ?? []) await member.kill();
+  await workspace?.close();
+}, patience);
+
+describe("the healthy lab", () => {
+  test("no mode’s condition holds", () => untilHealthy(), patience);
+
+  test(
+    "every panel that always has data has it, and no query fails",
+    async () => {
+      const queries = panelQueries({ window: "20s" });
+      const problemsOf = async () => {
+        const found = await Promise.all(
+          queries.map(async ({ board, panel, expression, present }) => {
+            const where = `${board}, ${panel}: ${expression}`;
+            try {
+              const { length } = await instantQuery(stage.prometheus, expression);
+              return present === "always" && length === 0 ? [`no data: ${where}`] : [];
+            } catch (error) {
+              return [`${String(error)}: ${where}`];
+            }
+          }),
+        );
+        return found.flat();
+      };
+      let problems: string[] = [];
+      const good = async () => {
+        problems = await problemsOf();
+        return problems.length === 0;
+      };
+      await waitUntil(good, { what: "panels", deadlineMs: 60_000, intervalMs: 2_000 }).catch(() => undefined);
+      expect(problems).toEqual([]);
+    },
+    patience,
+  );
+});
+
+describe("every mode, brought about on the lab", () => {
+  beforeAll(() => {
+    void inLanes(drills, async (drill) => {
+      const report = await runDrill(stage, drill);
+      if (progress) {
+        const found = [...report.problems.values()].flat();
+        process.stderr.write(`${[drillName(drill), JSON.stringify(report.seconds), ...found].join("\n")}\n`);
+      }
+      reports.get(drill)?.resolve(report);
+    });
+  });
+
+  for (const drill of drills) {
+    describe(drillName(drill), () => {
+      for (const { id } of drill.modes) {
+        test(
+          id,
+          async () => {
+            const report = await reports.get(drill)?.promise;
+            const problems = report?.problems.get(id) ?? ["it was not run"];
+            expect(problems, `\n${problems.join("\n\n")}\n`).toEqual([]);
+          },
+          patience,
+        );
+      }
+    });
+  }
+
+  test(
+    "afterwards no mode’s condition holds, and nothing is left of the faults",
+    async () => {
+      await Promise.all([...reports.values()].map(({ promise }) => promise));
+      await untilHealthy();
+      expect(stage.faults.active).toEqual([]);
+      expect(await changeable(stage)).toEqual(before);
+    },
+    patience,
+  );
+});
+
+describe("what was verified is what the pages say", () => {
+  const drilled = drills.flatMap((drill) => drill.modes);
+
+  test.runIf(record)("recorded in runbooks/verified.json", async () => {
+    const versions = await stageVersions(stage);
+    const kept = only === "" ? {} : readVerified();
+    const fresh = Object.fromEntries(
+      drilled.map((mode) => [
+        mode.id,
+        { commands: pageCommands(mode).length, digest: drillDigest(mode), versions },
+      ]),
+    );
+    const file = fileURLToPath(new URL("../../runbooks/verified.json", import.meta.url));
+    writeFileSync(file, verifiedFile({ ...kept, ...fresh }));
+    expect(readFileSync(file, "utf8")).toContain("digest");
+  });
+
+  test.skipIf(record)("runbooks/verified.json has every page as it is", () => {
+    const recorded = readVerified();
+    const changed = drilled.filter((mode) => recorded[mode.id]?.digest !== drillDigest(mode));
+    expect(
+      changed.map(({ id }) => id),
+      "npm run test:runbooks -- --record writes the record anew",
+    ).toEqual([]);
+  });
+});
+
+test("modes without a drill say why", () => {
+  const without = modes.flatMap(({ id, drill }) =>
+    drill.kind === "none" ? [{ id, reason: drill.reason }] : [],
+  );
+  for (const { id, reason } of without) expect(reason.length, id).toBeGreaterThan(20);
+});
