@@ -120,7 +120,7 @@ export const sloRules: readonly RecordingRule[] = Object.entries<Slo>(slos).flat
     const over = (expression: string) => expression.replaceAll("$window", window);
     const labels = { slo, window };
     // Recorded just before: a rate over three days is not worth computing thrice.
-    const events = `sum by (role) (redisops:slo_events:rate{slo="${slo}",window="${window}"})`;
+    const events = `sum without (slo, window) (redisops:slo_events:rate{slo="${slo}",window="${window}"})`;
     return [
       { record: "redisops:slo_events:rate" as const, expr: over(all), labels },
       {

@@ -169,7 +169,7 @@ function scenarioTest(name: string, scenario: AlertScenario) {
 }
 
 /** Every world in which alerts are tested: those of the modes, and the healthy ones in which all must be silent. */
-export function alertWorlds(): { readonly name: string; readonly scenario: AlertScenario }[] {
+function alertWorlds(): { readonly name: string; readonly scenario: AlertScenario }[] {
   return [
     ...healthyScenarios.map((scenario) => ({ name: `healthy: ${scenario.name}`, scenario })),
     ...modes.flatMap((mode) =>

@@ -100,7 +100,7 @@ function annotation({ name, color, expression, title, text, tags }: Marks): Anno
 }
 
 /** The tag that all boards have, by which they are found. */
-export const boardTag = "redisops";
+const boardTag = "redisops";
 
 function overviewLink(): DashboardLinkBuilder {
   return new DashboardLinkBuilder(boards["redisops-overview"])

@@ -121,7 +121,7 @@ export const RedisClusterSlotsUncovered: DegradationMode = {
     within: "one scrape after the last slot is served again",
     rollback: "Slots that were assigned anew are moved back with `redis-cli --cluster reshard`.",
     whenItFails:
-      "Point the role at a new, empty cluster in redisops.yaml and in the applications. For preferences run redisops recover preferences before the workers use it, so that Postgres is not asked for everything at once.",
+      "Point the role at a new, empty cluster in redisops.yaml and in the applications. For preferences start the workers a few at a time, so that an empty cache does not send every read to Postgres at once.",
   },
   drill: {
     kind: "lab",

@@ -64,7 +64,7 @@ const keptBecause = {
 } as const;
 
 /** Whether a push leaves the board as it is, and why. */
-export function keeps(standing: Standing, force: boolean): string | undefined {
+function keeps(standing: Standing, force: boolean): string | undefined {
   if (standing === "provisioned") return keptBecause.provisioned;
   if (force || (standing !== "edited" && standing !== "foreign")) return undefined;
   return keptBecause[standing];

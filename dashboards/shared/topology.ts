@@ -87,7 +87,7 @@ const keySpace: readonly DataPanel[] = [
       {
         expression: `${maxBy(["role"], "redisops_cluster_uncovered_ratio")} > 0`,
         legend: "{{role}} without a shard",
-        present: { during: ["RedisClusterSlotsUncovered"] },
+        present: { elsewhere: "a cluster with slots that belong to no shard" },
         needs: "cluster",
       },
     ],

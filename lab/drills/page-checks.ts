@@ -75,8 +75,21 @@ function wrongWith({ part, shows }: Pick<PageCommand, "part" | "shows">, { code,
   return `does not show “${missing.line}”${after}`;
 }
 
-/** Whether the panels that a mode names have data while it holds. Answers those that do not. */
+/** Whether the panels that a mode names have data while it holds, at the latest soon. Answers those that do not. */
 export async function panelProblems(
+  stage: Pick<Stage, "prometheus">,
+  mode: DegradationMode,
+): Promise<string[]> {
+  let problems: string[] = [];
+  const good = async () => {
+    problems = await panelProblemsNow(stage, mode);
+    return problems.length === 0;
+  };
+  await waitUntil(good, { what: "panels", deadlineMs: settleMs, intervalMs: 1_000 }).catch(() => undefined);
+  return problems;
+}
+
+async function panelProblemsNow(
   { prometheus }: Pick<Stage, "prometheus">,
   mode: DegradationMode,
 ): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { RedisopsError } from "../../core/errors.ts";
 import { withRedis } from "../servers/redis-client.ts";
+import { waitUntil } from "../wait.ts";
 import { drainBuckets, lowerSequence, stickCounters } from "./counter-faults.ts";
 import { shardOf, targetOf } from "./fault-targets.ts";
 import type { FaultName, FaultRequest } from "./faults.ts";
@@ -126,7 +127,12 @@ async function cutShard({ members }: FaultyPlatform, shard: number): Promise<Don
 
 /** First the pool, whose connections are Postgres's too; then what is left of those. */
 async function fillPool({ postgres, pgbouncer }: Stores): Promise<Done> {
-  const pool = await holdConnections(pgbouncer.connection, poolSize);
+  // PgBouncer takes up to 15 s to see that a Postgres is back.
+  const pool = await waitUntil(() => holdConnections(pgbouncer.connection, poolSize), {
+    what: "connections of PgBouncer's pool",
+    deadlineMs: 30_000,
+    intervalMs: 500,
+  });
   const rest = await holdConnections(postgres.connection, maxConnections - poolSize - connectionsLeft).catch(
     async (error: unknown) => {
       await pool.release();

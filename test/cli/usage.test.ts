@@ -7,7 +7,10 @@ import { printedError, run } from "./run.ts";
 const next = "  next: redisops --help lists the commands; each of them has its own --help.\n";
 
 test.each([
-  ["", "Name a command: status, runbook, recover, audit, exporter, config, dashboards, generate, catalog or lab"],
+  [
+    "",
+    "Name a command: status, runbook, recover, audit, exporter, config, dashboards, generate, catalog or lab",
+  ],
   ["statu", "Unknown command. Did you mean status?"],
   ["frobnicate", "Unknown command: frobnicate"],
   ["recover", "Say what to recover: bloom, token-buckets"],
