@@ -87,7 +87,7 @@ const keySpace: readonly DataPanel[] = [
       {
         expression: `${maxBy(["role"], "redisops_cluster_uncovered_ratio")} > 0`,
         legend: "{{role}} without a shard",
-        present: { elsewhere: "a cluster with slots that belong to no shard" },
+        present: { elsewhere: "where slots belong to no shard; a dead one keeps its own" },
         needs: "cluster",
       },
     ],

@@ -9,7 +9,10 @@ export async function changeable({ platform }: Stage) {
   const servers = platform.members.filter(({ roles }) => roles.length > 0);
   const configured = await Promise.all(
     servers.map(async ({ name, port = 0 }) => {
-      const live = await withRedis(port, (client) => client.config("GET", ...settings));
+      // One by one: several come in an order that changes from process to process.
+      const live = await withRedis(port, (client) =>
+        Promise.all(settings.map((setting) => client.config("GET", setting))),
+      );
       return [name, live] as const;
     }),
   );
