@@ -1,9 +1,12 @@
+import { modes } from "../../catalog/modes.ts";
 import { messageOf } from "../../core/errors.ts";
+import { rebuildFilter } from "../platform/rebuild-filter.ts";
 import { type Drill, drillName } from "./drill.ts";
 import { faultOf } from "./fault-words.ts";
 import { PageCommands, panelProblems, pastedProblems } from "./page-checks.ts";
+import { laneOf } from "./schedule.ts";
 import type { Stage } from "./stage.ts";
-import { untilAll } from "./waiting.ts";
+import { holding, untilAll } from "./waiting.ts";
 
 /** What a drill has found. */
 export interface DrillReport {
@@ -64,6 +67,16 @@ class Running {
     for (const mode of await untilAll(this.#stage, this.#drill, "over")) {
       this.#note(mode.id, [`${mode.id}: its condition is not over after the remedy and the healing`]);
     }
+    await this.#refill();
+  }
+
+  /** What was sent while the filter was away is not in it: as on-call would, unless this drill has done it. */
+  async #refill(): Promise<void> {
+    const cold = modes.filter(({ id }) => id === "BloomCold");
+    if (laneOf(this.#drill) !== "filter") return;
+    if ((await holding(this.#stage, { ...this.#drill, modes: cold })).length === 0) return;
+    await rebuildFilter(this.#stage.configFile);
+    await untilAll(this.#stage, { ...this.#drill, modes: cold }, "over");
   }
 
   async #remedy(modes: Drill["modes"]): Promise<void> {

@@ -50,7 +50,8 @@ async function runEverything(situation: string, env: Readonly<Record<string, str
   const listen = `127.0.0.1:${await platform.workspace.port()}`;
   const away = `http://127.0.0.1:${await platform.workspace.port()}`;
   const config = await platform.configure({
-    exporter: { listen, probe_timeout: "700ms" },
+    // Short where servers hang, long where a busy machine must not look like that.
+    exporter: { listen, probe_timeout: situation === "gone" ? "700ms" : "5s" },
     prometheus: { url: away },
   });
   const out = join(platform.folder, `out-${situation}`);
@@ -85,7 +86,7 @@ test(
   "no secret shows on a healthy platform",
   async () => {
     const { codes, out } = await runEverything("healthy");
-    expect(Object.values(codes)).toEqual([0, 2, 0, expect.toBeOneOf([0, 2]), 0, 0, 0, 0, 0]);
+    expect(Object.values(codes)).toEqual([0, 2, 0, expect.toBeOneOf([0, 2]), 0, 0, 0, 0, 0, 0]);
     sweep.seeFiles("journals", join(platform.folder, "state", "runs"));
     expect(
       [...sweep.seen.keys()].filter((where) => where.startsWith("journals/")).length,
@@ -113,7 +114,7 @@ test(
   async () => {
     const env = { SMALL_REDIS: wrong.redis, SMALL_POSTGRES: wrong.postgres, SMALL_PROVIDER: wrong.provider };
     const { codes } = await runEverything("rejected", env);
-    expect(Object.values(codes)).toEqual([1, 1, 1, 1, 1, 0, 0, 0, 0]);
+    expect(Object.values(codes)).toEqual([1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
     for (const code of ["REDIS_AUTH", "POSTGRES_AUTH", "PROVIDER_UNAVAILABLE"]) {
       expect(seen("stdout of status (rejected)")).toContain(code);
       expect(seen("stderr of exporter (rejected)")).toContain(code);
@@ -137,7 +138,7 @@ test(
     await frozen([registry.pid]);
     try {
       const { codes } = await runEverything("gone");
-      expect(Object.values(codes)).toEqual([1, 1, 1, 1, 1, 0, 0, 0, 0]);
+      expect(Object.values(codes)).toEqual([1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
     } finally {
       registry.resume();
     }
