@@ -9,10 +9,14 @@ import { alertSeverities } from "./rules.ts";
 /** What names a part of a role: silenced is only what is about the same one. */
 const partLabels = ["provider", "account", "shard"] as const;
 
-/** Labels of the alerts of both modes that must be equal: the role, and what part of it both name. */
+/**
+ * Labels of the alerts of both modes that must be equal: the platform, so that the alerts of several can share an
+ * Alertmanager, the role, and what part of it both name. Alertmanager takes a label that both lack for equal.
+ */
 function sharedLabels(source: DegradationMode, target: DegradationMode): string[] {
   const named = ({ signal }: DegradationMode): readonly string[] => signal.by;
   return [
+    "platform",
     "role",
     ...partLabels.filter((label) => named(source).includes(label) && named(target).includes(label)),
   ];
@@ -63,14 +67,14 @@ function budgetRules(mode: DegradationMode): InhibitRule[] {
   ];
 }
 
-/** Every inhibition of the catalog, always within one role. */
+/** Every inhibition of the catalog, always within one role of one platform. */
 export const inhibitRules: readonly InhibitRule[] = modes.flatMap((mode) => [
   ...inhibitRulesOf(mode),
   ...budgetRules(mode),
 ]);
 
 /**
- * The Alertmanager configuration: one notification for each role, pages apart from tickets, the heartbeat to the dead
+ * The Alertmanager configuration: one notification for each role of a platform, pages apart from tickets, the heartbeat to the dead
  * man's switch. A receiver without an address is declared and receives nothing. The text holds the receivers' secrets.
  * The file of {@link renderNotificationTemplate} must be beside it. Throws SECRET_UNRESOLVED.
  */
@@ -83,7 +87,7 @@ export function renderAlertmanager(options: {
     templates: [templateFileName],
     route: {
       receiver: "ticket",
-      group_by: ["role"],
+      group_by: ["platform", "role"],
       group_wait: options.groupWait,
       group_interval: options.groupWait,
       repeat_interval: "4h",
@@ -92,8 +96,9 @@ export function renderAlertmanager(options: {
           matchers: ['alertname="Watchdog"'],
           receiver: "watchdog",
           group_wait: "0s",
-          group_interval: "1m",
-          repeat_interval: "1m",
+          // Alertmanager repeats at the first interval after this time. Of 1m and 1m it would miss every other one.
+          group_interval: "20s",
+          repeat_interval: "50s",
         },
         { matchers: ['severity="page"'], receiver: "page" },
         { matchers: ['severity="ticket"'], receiver: "ticket" },

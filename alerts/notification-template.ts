@@ -33,7 +33,7 @@ const templates: Readonly<Record<string, string>> = {
     '{{ if $names }}{{ $names = printf "%s, %s" $names $name }}{{ else }}{{ $names = $name }}{{ end }}' +
     "{{ end }}{{ end }}{{ $names }}",
   title:
-    '{{ if .Alerts.Firing }}{{ .CommonLabels.severity | toUpper }}{{ else }}RESOLVED{{ end }} {{ template "redisops.role" . }}: ' +
+    '{{ if .Alerts.Firing }}{{ .CommonLabels.severity | toUpper }}{{ else }}RESOLVED{{ end }}{{ with .GroupLabels.platform }} {{ . }}{{ end }} {{ template "redisops.role" . }}: ' +
     `{{ template "redisops.names" . }}{{ if eq (len .Alerts.Firing) 1 }} – ${ofFirst("redisops.alert.summary")}{{ end }}`,
   runbook: ofFirst("redisops.alert.runbook"),
   "runbook.text": `Runbook ${ofFirst("redisops.alert.name")}`,

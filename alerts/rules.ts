@@ -17,6 +17,8 @@ import {
 
 /** What the rules link to, and the overrides of their thresholds. */
 export interface RuleOptions {
+  /** Label of every alert that tells this platform's from another's; none in the committed rules. */
+  readonly platform: string | undefined;
   readonly thresholds: ThresholdOverrides;
   readonly runbookBaseUrl: string;
   readonly dashboardBaseUrl: string;
@@ -80,7 +82,10 @@ function alertRules(mode: DegradationMode, options: RuleOptions): AlertRule[] {
         ? burnRatePromql(signal, severity, thresholds)
         : signalPromql(signal, thresholds),
     for: String(thresholds.for),
-    labels: ruleLabels(mode, severity),
+    labels: {
+      ...ruleLabels(mode, severity),
+      ...(options.platform !== undefined && { platform: options.platform }),
+    },
     annotations: { summary: mode.summary, description: mode.description, ...linkAnnotations(mode, options) },
   }));
 }

@@ -184,8 +184,8 @@ export const errorCodes = {
   },
   GRAFANA_BOARD_KEPT: {
     meaning:
-      "Boards in Grafana were left as they are: redisops did not make them, somebody has changed them since, or Grafana reads them from files.",
-    next: "Compare with redisops dashboards diff; --force overwrites all but those from files, and what was changed by hand is in Grafana’s list of versions.",
+      "Boards in Grafana were left as they are: redisops did not make them, somebody has changed them since, or Grafana reads them from files or keeps them in the v2 schema.",
+    next: "Compare with redisops dashboards diff; --force overwrites those that redisops did not make and those that were changed, and what was changed by hand is in Grafana’s list of versions.",
     exitCode: notOverwritten,
   },
   FILTER_ENGINE_UNSUPPORTED: {

@@ -22,10 +22,13 @@ export interface BoardToSave {
   readonly overwrite: boolean;
 }
 
-/** What became of a board: its new version, or why Grafana did not take it (its 412). */
+/**
+ * What became of a board: its new version, that it is another one than was read, or why else Grafana keeps its own (its
+ * 412: of a plugin, or another board of that title).
+ */
 export type Saved =
   | { readonly kind: "saved"; readonly version: number }
-  | { readonly kind: "conflict"; readonly message: string };
+  | { readonly kind: "conflict" | "refused"; readonly message: string };
 
 const stored = z.object({
   dashboard: z.looseObject({ version: z.number() }),
@@ -33,7 +36,13 @@ const stored = z.object({
 });
 const saved = z.object({ version: z.number() });
 const folder = z.object({ uid: z.string(), title: z.string() });
-const refusal = z.object({ message: z.string().optional(), title: z.string().optional() });
+const refusal = z.object({
+  message: z.string().optional(),
+  title: z.string().optional(),
+  status: z.unknown().optional(),
+});
+/** How Grafana says that it has not got something; other servers have other words for a 404. */
+const unknown = z.object({ message: z.string() });
 
 /** Folders on one page, and pages that are read at most. */
 const pageSize = 1000;
@@ -44,7 +53,12 @@ const mostCharacters = 20_000_000;
 interface Answer {
   readonly status: number;
   readonly body: unknown;
+  /** Where a redirect leads. */
+  readonly location: string | undefined;
 }
+
+/** What an HTTP header can carry of a token: printable ASCII. */
+const headerToken = /^[\x20-\x7e]+$/;
 
 /** Grafana's HTTP API, as far as boards need it. Each call ends by `timeout`, and no error tells the token. */
 export class GrafanaApi {
@@ -54,11 +68,15 @@ export class GrafanaApi {
     this.#config = config;
   }
 
-  /** The board of that uid, or undefined. Rejects with GRAFANA_DENIED or GRAFANA_UNAVAILABLE. */
-  async board(uid: string): Promise<StoredBoard | undefined> {
+  /**
+   * The board of that uid, or undefined; "v2" where somebody saved it in the v2 schema, in which Grafana 12 and later do
+   * not give it out here. Rejects with GRAFANA_DENIED or GRAFANA_UNAVAILABLE.
+   */
+  async board(uid: string): Promise<StoredBoard | "v2" | undefined> {
     const answer = await this.#call("GET", `api/dashboards/uid/${encodeURIComponent(uid)}`);
-    // A page of some other server says 404 as well, but not in Grafana’s words.
-    if (answer.status === 404 && refusal.safeParse(answer.body).success) return undefined;
+    const { success: inItsWords } = unknown.safeParse(answer.body);
+    if (answer.status === 404 && inItsWords) return undefined;
+    if (answer.status === 406 && inItsWords) return "v2";
     const { dashboard, meta } = this.#parsed(stored, this.#expectOk(answer, `read the board ${uid}`));
     return {
       json: dashboard,
@@ -76,7 +94,10 @@ export class GrafanaApi {
       message,
       overwrite,
     });
-    if (answer.status === 412) return { kind: "conflict", message: this.#said(answer) };
+    if (answer.status === 412) {
+      const raced = refusal.safeParse(answer.body).data?.status === "version-mismatch";
+      return { kind: raced ? "conflict" : "refused", message: this.#said(answer) };
+    }
     const body = this.#expectOk(answer, `save the board ${String(json.uid)}`);
     return { kind: "saved", version: this.#parsed(saved, body).version };
   }
@@ -104,12 +125,23 @@ export class GrafanaApi {
   #error(
     code: "GRAFANA_UNAVAILABLE" | "GRAFANA_DENIED" | "GRAFANA_REFUSED",
     message: string,
-    cause?: unknown,
+    { cause, next }: { readonly cause?: unknown; readonly next?: string } = {},
   ): RedisopsError {
-    const { url, token } = this.#config;
+    const { url } = this.#config;
     // A proxy’s page or Grafana itself may repeat what it was sent.
-    const text = `Grafana at ${url}: ${message}`.replaceAll(token.reveal(), "***");
-    return new RedisopsError(code, text, { target: url, cause });
+    const text = `Grafana at ${url}: ${message}`.replaceAll(this.#token(), "***");
+    return new RedisopsError(code, text, { target: url, cause, ...(next !== undefined && { next }) });
+  }
+
+  /** The token without the line break that files and variables end in. Throws SECRET_UNRESOLVED without showing it. */
+  #token(): string {
+    const token = this.#config.token.reveal().trim();
+    if (headerToken.test(token)) return token;
+    throw new RedisopsError(
+      "SECRET_UNRESOLVED",
+      "The secret of grafana.token is empty, or holds a character that no HTTP header can carry",
+      { next: "Compare the variable or the file that grafana.token refers to with what Grafana gave out." },
+    );
   }
 
   /** What Grafana says of a refusal, in a line. */
@@ -120,8 +152,13 @@ export class GrafanaApi {
   }
 
   #expectOk(answer: Answer, what: string): unknown {
-    const { status, body } = answer;
+    const { status, body, location } = answer;
     if (status === 200) return body;
+    if (location !== undefined) {
+      throw this.#error("GRAFANA_UNAVAILABLE", `it redirects to ${location} (status ${status})`, {
+        next: "Give grafana.url the address, with its scheme and path, at which Grafana answers by itself: redirects are not followed, because the token would go with them.",
+      });
+    }
     const message = `it did not ${what}: ${this.#said(answer)}`;
     if (status === 401 || status === 403) throw this.#error("GRAFANA_DENIED", message);
     if (status >= 400 && status < 500) throw this.#error("GRAFANA_REFUSED", message);
@@ -131,31 +168,43 @@ export class GrafanaApi {
   #parsed<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
     const result = schema.safeParse(body);
     if (result.success) return result.data;
-    throw this.#error("GRAFANA_UNAVAILABLE", "the answer is not that of Grafana", result.error);
+    throw this.#error("GRAFANA_UNAVAILABLE", "the answer is not that of Grafana", { cause: result.error });
   }
 
   async #call(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
-    const { url, token, timeout } = this.#config;
+    const { url, timeout } = this.#config;
+    const token = this.#token();
     const deadline = parseDuration(timeout);
+    const target = new URL(path, url.endsWith("/") ? url : `${url}/`);
     try {
-      const response = await fetch(new URL(path, url.endsWith("/") ? url : `${url}/`), {
+      const response = await fetch(target, {
         method,
         // A redirect would take the token to another place.
         redirect: "manual",
         headers: {
           Accept: "application/json",
-          Authorization: `Bearer ${token.reveal()}`,
+          Authorization: `Bearer ${token}`,
           ...(body !== undefined && { "Content-Type": "application/json" }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(deadline),
       });
-      return { status: response.status, body: await readJson(response) };
+      const { status } = response;
+      return { status, body: await readJson(response), location: redirection(response, target) };
     } catch (error) {
       if (error instanceof RedisopsError) throw error;
-      throw this.#error("GRAFANA_UNAVAILABLE", reasonOf(error, deadline), error);
+      throw this.#error("GRAFANA_UNAVAILABLE", reasonOf(error, deadline), { cause: error });
     }
   }
+}
+
+/** Where a redirect leads, without what follows a question mark. */
+function redirection({ status, headers }: Response, from: URL): string | undefined {
+  const location = headers.get("location");
+  if (status < 300 || status > 399 || location === null || !URL.canParse(location, from.href))
+    return undefined;
+  const { origin, pathname } = new URL(location, from);
+  return `${origin}${pathname}`;
 }
 
 /** The JSON of an answer; of any other text, and of one that is too long, undefined. */

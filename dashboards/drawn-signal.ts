@@ -82,6 +82,21 @@ export function comparedSignal(mode: DegradationMode, overrides: ThresholdOverri
   return comparedBy(mode.signal, effectiveThresholds(mode, overrides));
 }
 
+/** What else a mode's alert fires on, where a threshold of the mode is the limit: what is 0 or 1 is a state elsewhere. */
+export function comparedAlternatives(
+  { signal, ...mode }: DegradationMode,
+  overrides: ThresholdOverrides,
+): { readonly signal: ThresholdSignal; readonly compared: Compared }[] {
+  const thresholds = effectiveThresholds({ signal, ...mode }, overrides);
+  const found: { readonly signal: ThresholdSignal; readonly compared: Compared }[] = [];
+  let next = signal.kind === "threshold" ? signal.or : undefined;
+  for (; next !== undefined; next = next.or) {
+    const compared = typeof next.limit === "string" ? comparedBy(next, thresholds) : undefined;
+    if (compared !== undefined) found.push({ signal: next, compared });
+  }
+  return found;
+}
+
 /** The colour that a value beyond the mode's limit has. */
 export function badColor({ severity }: DegradationMode): string {
   return severity === "page" ? colors.page : colors.ticket;

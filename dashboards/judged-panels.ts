@@ -1,13 +1,24 @@
 import { CountsPerSecond, NoUnit, PercentUnit, Seconds, Short } from "@grafana/grafana-foundation-sdk/units";
 import type { DegradationMode, Threshold } from "../catalog/mode.ts";
 import { modes } from "../catalog/modes.ts";
+import type { Signal, ThresholdSignal } from "../catalog/signal.ts";
 import type { ThresholdOverrides } from "../core/config/thresholds-section.ts";
-import { effectiveThresholds } from "../core/signal/thresholds.ts";
-import { badColor, type Compared, comparedSignal, limitSteps } from "./drawn-signal.ts";
+import { signalLimit } from "../core/signal/promql.ts";
+import { type EffectiveThresholds, effectiveThresholds } from "../core/signal/thresholds.ts";
+import {
+  badColor,
+  type Compared,
+  comparedAlternatives,
+  comparedSignal,
+  limitSteps,
+  percent,
+} from "./drawn-signal.ts";
 import type { BoardSpec, DataPanel, PanelSpec, RowSpec, ThresholdStep } from "./panel.ts";
 
 interface Judgement extends Compared {
   readonly mode: DegradationMode;
+  /** The mode's own, or an alternative to it. */
+  readonly signal: Signal;
 }
 
 /** Draws the limits of all alerts that compare what a panel draws on its left axis, where it has none of its own. */
@@ -40,8 +51,8 @@ const units: Readonly<Record<Threshold["unit"], string>> = {
   per_second: CountsPerSecond,
 };
 
-/** The name under which a mode's own threshold decides, if one does. */
-function limitName({ signal }: DegradationMode): string | undefined {
+/** The name under which a threshold of the mode decides, if one does. */
+function limitName(signal: Signal): string | undefined {
   const limit =
     signal.kind === "threshold"
       ? signal.limit
@@ -51,23 +62,51 @@ function limitName({ signal }: DegradationMode): string | undefined {
   return typeof limit === "string" ? limit : undefined;
 }
 
+const comparisons = { ">": "above", "<": "below", "==": "exactly" } as const;
+
+/** What must hold beside the comparison, in words. */
+function guards(signal: Signal, thresholds: EffectiveThresholds): string[] {
+  if (signal.kind === "promql")
+    return signal.and === undefined ? [] : ["the second condition of its rule holds"];
+  const all: string[] = [];
+  let guard: ThresholdSignal | undefined = signal.kind === "threshold" ? signal.and : undefined;
+  for (; guard !== undefined; guard = guard.and) {
+    const { measure, over, rateWindow, comparison } = guard;
+    const what = `${over === undefined ? "" : `${measure.metric} / `}${over?.metric ?? measure.metric}`;
+    const limit = signalLimit(guard, thresholds);
+    all.push(
+      rateWindow === undefined
+        ? `${what} is ${comparisons[comparison]} ${limit}`
+        : `${what} grows by more than ${limit} a second`,
+    );
+  }
+  return all;
+}
+
 const kebab = (id: string) => id.replace(/(?<=[a-z0-9])(?=[A-Z])/g, "-").toLowerCase();
 
 /** Draws what a mode's alert compares, for modes whose value no other panel has. */
-function signalPanel({ mode, expression, against }: Judgement, overrides: ThresholdOverrides): DataPanel {
+function signalPanel(
+  { mode, signal, expression, against }: Judgement,
+  overrides: ThresholdOverrides,
+): DataPanel {
   const thresholds = effectiveThresholds(mode, overrides);
-  const name = limitName(mode);
+  const name = limitName(signal);
   const limit = name === undefined ? undefined : mode.thresholds[name];
-  const labels = mode.signal.by.map((label) => `{{${label}}}`).join(" ");
+  const labels = signal.by.map((label) => `{{${label}}}`).join(" ");
+  const shown = (value: number) => (limit?.unit === "ratio" ? percent(value) : String(value));
   const rule =
     against === undefined
       ? "fires for each line that is drawn"
-      : `fires where it is ${{ ">": "above", "<": "below", "==": "exactly" }[against.comparison]} ${against.limit}`;
+      : `fires where it is ${comparisons[against.comparison]} ${shown(against.limit)}`;
+  const held = guards(signal, thresholds);
+  const guarded = held.length === 0 ? "" : `, while ${held.join(" and ")}`;
+  const other = signal !== mode.signal;
   return {
-    id: `signal-${kebab(mode.id)}`,
+    id: `signal-${kebab(mode.id)}${other ? "-else" : ""}`,
     kind: "timeseries",
-    title: `What ${mode.id} looks at`,
-    meaning: `The very value that the alert compares. It ${rule}, for ${thresholds.for}. ${limit?.reason ?? mode.thresholds.for.reason}`,
+    title: `What ${other ? "else " : ""}${mode.id} looks at`,
+    meaning: `The very value that the alert compares. It ${rule}${guarded}, for ${thresholds.for}. ${limit?.reason ?? mode.thresholds.for.reason}`,
     normal: mode.normal,
     width: 12,
     height: 8,
@@ -81,7 +120,7 @@ function signalPanel({ mode, expression, against }: Judgement, overrides: Thresh
         expression,
         legend: labels === "" ? mode.id : labels,
         // What looks at absence, or at changes, has nothing to compare as long as all is well.
-        ...(mode.signal.kind === "promql" && { present: { during: [mode.id] } }),
+        ...(signal.kind === "promql" && { present: { during: [mode.id] } }),
       },
     ],
     empty: `Nothing to compare: what the alert ${mode.id} looks at is not reported, or nothing of the kind is configured.`,
@@ -98,13 +137,21 @@ const rowOf = (uid: string, panels: readonly DataPanel[]): RowSpec => ({
 });
 
 /**
- * Draws every alert's limit where its value is drawn already, and every other alert's value on the board of its mode: so
- * no alert compares what no board shows.
+ * Draws every alert's limit where its value is drawn already, and every other alert's value on the board of its mode, each
+ * of its alternatives by itself: so no alert has a threshold that no board shows.
  */
 export function withJudgedPanels(boards: readonly BoardSpec[], overrides: ThresholdOverrides): BoardSpec[] {
   const judgements = modes.flatMap((mode) => {
     const compared = mode.nature === "heartbeat" ? undefined : comparedSignal(mode, overrides);
-    return compared === undefined ? [] : [{ mode, ...compared }];
+    const { signal } = mode;
+    return [
+      ...(compared === undefined ? [] : [{ mode, signal, ...compared }]),
+      ...comparedAlternatives(mode, overrides).map((each) => ({
+        mode,
+        signal: each.signal,
+        ...each.compared,
+      })),
+    ];
   });
   return boards.map((board) => {
     const rows = board.rows.map((row) => ({

@@ -50,11 +50,27 @@ export function comparedValue(
   };
 }
 
+/** What the compared number says of the alert. */
+export type Weight =
+  /** Beyond its limit the alert fires, on its own or where further conditions hold. */
+  | "decides"
+  /** Beyond its limit the alert fires; it may also fire by other numbers. */
+  | "one of several"
+  /** How much is concerned, in good times as well; others decide. */
+  | "extent";
+
+/** How far the compared number tells whether a mode holds. */
+export function weightOf({ signal }: DegradationMode): Weight {
+  if (signal.kind !== "threshold") return "decides";
+  if (signal.or !== undefined) return "one of several";
+  return signal.and !== undefined && signal.comparison === ">" && signal.limit === 0 ? "extent" : "decides";
+}
+
 /** Where a value has recovered, in words: `0.05 or less`. */
 export function recoveredWhen({ comparison, limit }: ComparedValue): string {
   switch (comparison) {
     case ">":
-      return `${limit} or less`;
+      return limit === 0 ? "0" : `${limit} or less`;
     case "<":
       return `${limit} or more`;
     case "==":

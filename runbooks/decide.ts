@@ -1,5 +1,5 @@
 import type { DegradationMode, DiagnosisStep } from "../catalog/mode.ts";
-import { bullets, codeBlock, inlineCode } from "./markdown.ts";
+import { bullets, codeBlock, inlineCode, numbered } from "./markdown.ts";
 import { prose } from "./prose.ts";
 
 /** What a command prints in the mode's state; nothing where the mode does not say. */
@@ -38,7 +38,7 @@ export function recoverBlocks(mode: DegradationMode): string[] {
   const { remedy } = mode;
   if (remedy.kind === "none") {
     return [
-      prose(remedy.instead, mode.id),
+      numbered(prose(remedy.instead, mode.id)),
       "Keep this running meanwhile, to see the state change:",
       watch(mode),
     ];

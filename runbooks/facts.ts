@@ -7,7 +7,17 @@ import { conditionsOf } from "./conditions.ts";
 import { bullets, codeBlock, inlineCode, table } from "./markdown.ts";
 import { prose } from "./prose.ts";
 
-const links = (ids: readonly string[]) => ids.map((id) => `[${id}](${id}.md)`).join(", ");
+const link = (id: string) => `[${id}](${id}.md)`;
+
+/** Links to pages: `A, B and C`, or with another word before the last one. */
+function links(ids: readonly string[], word: "and" | "or"): string {
+  const last = ids.slice(-1).map(link).join("");
+  const others = ids.slice(0, -1).map(link).join(", ");
+  return others === "" ? last : `${others} ${word} ${last}`;
+}
+
+/** Reasons are written with and without a full stop. */
+const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 function thresholdList(mode: DegradationMode, thresholds: EffectiveThresholds): string {
   const items = Object.entries(mode.thresholds).map(([name, threshold]) => {
@@ -22,7 +32,11 @@ function thresholdList(mode: DegradationMode, thresholds: EffectiveThresholds): 
 
 function scenarioList(mode: DegradationMode): string {
   const fires = (scenario: AlertScenario) =>
-    mode.nature === "heartbeat" || scenario.expect.some(({ firing }) => firing.includes(mode.id));
+    mode.nature === "heartbeat" ||
+    scenario.expect.some(({ firing }) =>
+      // Of an objective’s budget the severity is named as well: `DeliveryDelayBudgetBurn:page`.
+      firing.some((name) => name.split(":")[0] === mode.id),
+    );
   return bullets(
     mode.scenarios.map(
       (scenario) => `${fires(scenario) ? "fires" : "stays silent"}: ${prose(scenario.name, mode.id)}`,
@@ -35,11 +49,11 @@ function relations(mode: DegradationMode): string {
   const silences =
     mode.inhibits.length === 0
       ? "It silences no other alert."
-      : `While it fires it silences ${links(mode.inhibits)}, its consequences in the same role.`;
+      : `While it fires it silences its consequences in the same role: ${links(mode.inhibits, "and")}.`;
   const silenced =
     silencedBy.length === 0
       ? "No other alert silences it."
-      : `It is silenced while ${links(silencedBy)} fires.`;
+      : `It is silenced while ${links(silencedBy, "or")} fires.`;
   return `${silences} ${silenced}`;
 }
 
@@ -91,7 +105,7 @@ export function factsBlocks(mode: DegradationMode, thresholds: EffectiveThreshol
     ...(mode.signal.kind === "burn-rate" ? burnRateBlocks(mode, mode.signal, thresholds) : []),
     ...conditionBlocks(mode, thresholds),
     ...(mode.signal.kind !== "threshold"
-      ? [`Decided by Prometheus alone: ${prose(mode.signal.reason, mode.id)}`]
+      ? [`**Decided by Prometheus alone,** because: ${sentence(prose(mode.signal.reason, mode.id))}`]
       : []),
     "Its thresholds, by the key in `redisops.yaml` that overrides each:",
     thresholdList(mode, thresholds),
@@ -99,7 +113,7 @@ export function factsBlocks(mode: DegradationMode, thresholds: EffectiveThreshol
     `**How often it fires:** ${prose(mode.frequency, mode.id)}`,
     `**Where the behaviour comes from:** ${prose(mode.origin, mode.id)}`,
     `**Relations:** ${relations(mode)}`,
-    "**Rehearsed** in `alerts/tests/redisops.test.yml`:",
+    "**Tested** in `alerts/tests/redisops.test.yml`:",
     scenarioList(mode),
     silence,
   ];

@@ -26,6 +26,11 @@ export function bullets(items: readonly string[], indent = ""): string {
   return items.map((item) => `${indent}- ${item}`).join("\n");
 }
 
+/** A text of numbered steps, “1. … 2. …”, as a list with a line for each; any other text as it is. */
+export function numbered(text: string): string {
+  return text.startsWith("1. ") ? text.replace(/ (?=\d+\. )/g, "\n") : text;
+}
+
 /** The anchor that GitHub gives to a heading. */
 export function anchorOf(heading: string): string {
   return heading

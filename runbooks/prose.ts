@@ -23,9 +23,11 @@ const notable = new RegExp(
     metricReference,
     String.raw`\b(?:${[...modeIds].join("|")})\b`,
     String.raw`\b(?:${codes.join("|")})\b`,
-    String.raw`\b(?:roles|postgres|providers|exporter|prometheus|alerting|grafana|thresholds)(?:\.[a-z_]+)+\b`,
+    String.raw`\bdocs/[a-z]+(?:-[a-z]+)*\.md\b`,
+    String.raw`\b(?:roles|postgres|providers|exporter|prometheus|alerting|grafana|thresholds)(?:\.(?:[a-z_]+\b|<[a-z]+>))+`,
     String.raw`\bredisops\.yaml\b`,
-    String.raw`\b[a-z]+(?:_[a-z0-9]+)+\b`,
+    // A name with underscores, with the rest of the path that it is a part of.
+    String.raw`\b(?:[a-z]+\.)*[a-z]+(?:_[a-z0-9]+)+(?:[./][a-z]+)*\b`,
     String.raw`[<*[\]\\]`,
   ].join("|"),
   "g",
@@ -40,6 +42,7 @@ export function prose(text: string, self = ""): string {
     if (match.startsWith("`") || match === self) return match;
     if (match === "<") return "&lt;";
     if (match.length === 1) return `\\${match}`;
+    if (match.startsWith("docs/")) return `[${match}](../${match})`;
     if (modeIds.has(match)) return `[${match}](${match}.md)`;
     if (codes.includes(match)) return `[${match}](../docs/errors.md#${match.toLowerCase()})`;
     return inlineCode(match);

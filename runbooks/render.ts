@@ -4,7 +4,7 @@ import { modeRoleTitles } from "../catalog/roles.ts";
 import { type EffectiveThresholds, effectiveThresholds } from "../core/signal/thresholds.ts";
 import { decideBlocks, recoverBlocks } from "./decide.ts";
 import { factsBlocks } from "./facts.ts";
-import { bullets, codeBlock, inlineCode, page, table } from "./markdown.ts";
+import { bullets, codeBlock, inlineCode, numbered, page, table } from "./markdown.ts";
 import { prose } from "./prose.ts";
 import { rehearseBlocks, topologyBlocks, verifiedLine } from "./rehearse.ts";
 import type { Verified } from "./verified.ts";
@@ -30,6 +30,12 @@ const natureMeanings: Readonly<Record<DegradationMode["nature"], string>> = {
 const roleOf = ({ role }: DegradationMode) =>
   role === "any" ? "the one that the alert names" : `${modeRoleTitles[role]} (${inlineCode(role)})`;
 
+/** Steps are a list, which needs a paragraph of its own. */
+function instead(text: string): string[] {
+  const steps = numbered(text);
+  return steps === text ? [`**Instead:** ${text}`] : ["**Instead:**", steps];
+}
+
 function firstBlock(mode: DegradationMode, record: Verified | undefined): string[] {
   const { remedy } = mode;
   const facts = [
@@ -43,7 +49,7 @@ function firstBlock(mode: DegradationMode, record: Verified | undefined): string
     return [
       ...facts,
       `**No command, because:** ${prose(remedy.reason, mode.id)}`,
-      `**Instead:** ${prose(remedy.instead, mode.id)}`,
+      ...instead(prose(remedy.instead, mode.id)),
     ];
   }
   return [

@@ -34,6 +34,10 @@ const show = () => {
   history.replaceState(null, "", words.length === 0 ? "#" : "#q=" + encodeURIComponent(input.value));
 };
 input.hidden = false;
-if (location.hash.startsWith("#q=")) input.value = decodeURIComponent(location.hash.slice(3));
 input.addEventListener("input", show);
-show();`;
+if (location.hash.startsWith("#q=")) {
+  try {
+    input.value = decodeURIComponent(location.hash.slice(3));
+  } catch {}
+  show();
+}`;

@@ -48,12 +48,14 @@ ${body}
 `;
 }
 
-/** Where a link of a Markdown page leads on the site. */
-function siteLink(target: string): string | undefined {
-  if (/^https?:\/\//.test(target) || target.startsWith("#")) return target;
-  const [, page, anchor = ""] = /^(?:\.\.\/docs\/)?([A-Za-z]+)\.md(#[\w-]*)?$/.exec(target) ?? [];
-  return page === undefined ? undefined : `${page}.html${anchor}`;
-}
+/** Where a link of a Markdown page leads on the site, which has these pages; undefined where it has no such page. */
+const siteLink =
+  (pages: ReadonlySet<string>) =>
+  (target: string): string | undefined => {
+    if (/^https?:\/\//.test(target) || target.startsWith("#")) return target;
+    const [, page = "", anchor = ""] = /^(?:\.\.\/docs\/)?([A-Za-z]+)\.md(#[\w-]*)?$/.exec(target) ?? [];
+    return pages.has(page) ? `${page}.html${anchor}` : undefined;
+  };
 
 function sectionLinks(markdown: string): string {
   const titles = [...markdown.replace(/```[\s\S]*?```/g, "").matchAll(/^## (.+)$/gm)].map(
@@ -62,9 +64,9 @@ function sectionLinks(markdown: string): string {
   return titles.map((title) => `<a href="#${anchorOf(title)}">${escapeHtml(title)}</a>`).join("\n");
 }
 
-function articlePage(title: string, markdown: string): string {
+function articlePage(title: string, markdown: string, linkOf: ReturnType<typeof siteLink>): string {
   const nav = `<nav><a href="index.html">All runbooks</a>\n${sectionLinks(markdown)}</nav>`;
-  return htmlPage(title, `${nav}\n<main>\n${markdownToHtml(markdown, siteLink)}</main>`);
+  return htmlPage(title, `${nav}\n<main>\n${markdownToHtml(markdown, linkOf)}</main>`);
 }
 
 /** The words of a mode, each once, as the index searches them: with a blank before each. */
@@ -105,16 +107,17 @@ ${sections.join("\n")}
 
 /** The runbooks as a folder of HTML files that needs no server and no network: index, a page per mode, and the errors. */
 export function renderSite(modes: readonly DegradationMode[], options: SiteOptions): SiteFile[] {
+  const linkOf = siteLink(new Set([...modes.map(({ id }) => id), "errors"]));
   const pages = modes.map((mode) => {
     const page = renderRunbook(mode, {
       thresholds: effectiveThresholds(mode, options.thresholds),
       verified: options.verified[mode.id],
     });
-    return { name: `${mode.id}.html`, text: articlePage(`${mode.id}: ${mode.title}`, page) };
+    return { name: `${mode.id}.html`, text: articlePage(`${mode.id}: ${mode.title}`, page, linkOf) };
   });
   return [
     { name: "index.html", text: indexPage(modes, options.platform) },
     ...pages,
-    { name: "errors.html", text: articlePage("Errors and exit codes", options.errorsPage) },
+    { name: "errors.html", text: articlePage("Errors and exit codes", options.errorsPage, linkOf) },
   ];
 }

@@ -1,6 +1,7 @@
+import { metrics } from "../catalog/metrics.ts";
 import type { DegradationMode } from "../catalog/mode.ts";
 import type { EffectiveThresholds } from "../core/signal/thresholds.ts";
-import { comparedValue, conditionsOf, recoveredWhen } from "./conditions.ts";
+import { comparedValue, conditionsOf, recoveredWhen, weightOf } from "./conditions.ts";
 import { codeBlock, inlineCode } from "./markdown.ts";
 import { metricsNamedIn, prose } from "./prose.ts";
 
@@ -12,11 +13,16 @@ function signalBlocks(mode: DegradationMode, thresholds: EffectiveThresholds): s
     ];
   }
   const compared = comparedValue(mode, thresholds);
+  const weight = weightOf(mode);
+  const what =
+    weight === "decides"
+      ? "it is the number that fired the alert, and has recovered"
+      : "it is one of the numbers that fire the alert, and has recovered";
   const number =
-    compared === undefined
+    compared === undefined || weight === "extent"
       ? []
       : [
-          `Paste into Prometheus; it is the number that fired the alert, and has recovered when it is ${recoveredWhen(compared)}:`,
+          `Paste into Prometheus; ${what} when it is ${recoveredWhen(compared)}:`,
           codeBlock("promql", compared.promql),
         ];
   const conditions = conditionsOf(mode, thresholds);
@@ -29,6 +35,12 @@ function signalBlocks(mode: DegradationMode, thresholds: EffectiveThresholds): s
   return [...number, ...over.flat()];
 }
 
+/** A histogram's own name has no series in Prometheus. */
+const isHistogram = (reference: string) => {
+  const [name = ""] = reference.split("{");
+  return Object.entries(metrics).some(([known, { type }]) => known === name && type === "histogram");
+};
+
 /** The blocks of the Verify section: which number moves, how soon, and what to paste to see it. */
 export function verifyBlocks(mode: DegradationMode, thresholds: EffectiveThresholds): string[] {
   const { remedy } = mode;
@@ -36,7 +48,7 @@ export function verifyBlocks(mode: DegradationMode, thresholds: EffectiveThresho
     .map(({ promql }) => promql)
     .join("\n");
   const others = metricsNamedIn(remedy.proof).filter(
-    (metric) => !shown.includes(metric) && !metric.startsWith("ALERTS"),
+    (metric) => !shown.includes(metric) && !metric.startsWith("ALERTS") && !isHistogram(metric),
   );
   return [
     `**Proof:** ${prose(remedy.proof, mode.id)}`,

@@ -31,6 +31,9 @@ const stores = [...redisRoles, "postgres"] as const;
 export const healthySelf: readonly HealthySeries[] = [
   { metric: "up", labels: { job: "redisops", instance: "exporter-1:9910" }, value: 1 },
   { metric: "up", labels: { job: "redisops", instance: "exporter-2:9910" }, value: 1 },
+  // The same by service discovery, each role a target of its own, shared between the exporters.
+  { metric: "up", labels: { job: "redisops", instance: "exporter-1:9910", role: "registry" }, value: 1 },
+  { metric: "up", labels: { job: "redisops", instance: "exporter-2:9910", role: "postgres" }, value: 1 },
   ...probes.map(([role, probe, target = role]): HealthySeries => {
     return { metric: "redisops_probe_success", labels: { probe, role, target }, value: 1 };
   }),

@@ -3,6 +3,15 @@ import type { DegradationMode } from "../mode.ts";
 
 const exporter = (instance: string) => ({ job: "redisops", instance });
 
+/** Each scrapes everything. */
+const alike = [exporter("exporter-1:9910"), exporter("exporter-2:9910")];
+
+/** Targets of a service discovery that two exporters share between them. */
+const shares = [
+  { ...exporter("exporter-1:9910"), role: "registry" },
+  { ...exporter("exporter-2:9910"), role: "postgres" },
+];
+
 export const ExporterDown: DegradationMode = {
   id: "ExporterDown",
   title: "The redisops exporter is not being scraped",
@@ -14,7 +23,8 @@ export const ExporterDown: DegradationMode = {
     "Detection ends in an alert to on-call. Nearly all alerts rest on what the exporter measures, and without its series each of them is silent as if all were well.",
   signal: {
     kind: "promql",
-    value: 'max by (job) (up{job="redisops"}) == 0 or absent(up{job="redisops"})',
+    // Where each role is a target of its own, as docs/exporter.md has it, and exporters share them, all must be scraped.
+    value: 'min by (job) (max by (job, role) (up{job="redisops"})) == 0 or absent(up{job="redisops"})',
     by: [],
     reason: "Only Prometheus knows whether the exporter is scraped.",
   },
@@ -26,9 +36,9 @@ export const ExporterDown: DegradationMode = {
         "A restart takes seconds and a rollout of both exporters, one after the other, leaves one up. Two scrapes a minute apart may get lost before this holds long enough.",
     },
   },
-  summary: "The redisops exporter is not being scraped: all other alerts are blind",
+  summary: "The redisops exporter is not being scraped: other alerts are blind",
   description:
-    "Prometheus gets no answer from the job “redisops”, or does not know it at all. No degradation of any Redis role would be noticed now.",
+    "Prometheus gets no answer from the job “redisops”, or does not know it at all; where exporters share the roles between them, none for at least one role. No degradation there would be noticed now.",
   userImpact: "None by itself. A Redis that fails now is noticed by its users first.",
   containment:
     "The applications’ fallbacks work without the exporter. Alerts that read the applications’ own counters go on: the budget of degraded decisions, and the load that is shed.",
@@ -41,7 +51,7 @@ export const ExporterDown: DegradationMode = {
   frequency:
     "When the exporter’s host goes, when a new version refuses redisops.yaml or the web configuration at its start (exit code 64 or 78), when the scrape job was renamed.",
   prevention:
-    "Run two exporters on two hosts: this fires when both are gone. Keep the job’s name “redisops”, and let `redisops config check` judge every redisops.yaml before it is rolled out.",
+    "Run two exporters on two hosts, each scraped for everything: this fires when both are gone. Exporters that share the roles are no spares for one another. Keep the job’s name “redisops”, and let `redisops config check` judge every redisops.yaml before it is rolled out.",
   topologies: {},
   diagnosis: [
     {
@@ -83,10 +93,7 @@ export const ExporterDown: DegradationMode = {
   scenarios: [
     {
       name: "both exporters stop and are started again",
-      faults: [
-        episode("up", exporter("exporter-1:9910"), 1, 0),
-        episode("up", exporter("exporter-2:9910"), 1, 0),
-      ],
+      faults: alike.map((labels) => episode("up", labels, 1, 0)),
       expect: [
         { at: "2m", firing: [] },
         { at: "4m", firing: [] },
@@ -100,11 +107,17 @@ export const ExporterDown: DegradationMode = {
       expect: [{ at: "9m", firing: [] }],
     },
     {
-      name: "the scrape job disappears from Prometheus",
-      faults: [
-        episode("up", exporter("exporter-1:9910"), 1, "stale"),
-        episode("up", exporter("exporter-2:9910"), 1, "stale"),
+      name: "of two exporters that share the roles between them one stops",
+      faults: shares.slice(0, 1).map((labels) => episode("up", labels, 1, 0)),
+      expect: [
+        { at: "2m", firing: [] },
+        { at: "6m", firing: ["ExporterDown"] },
+        { at: "12m", firing: [] },
       ],
+    },
+    {
+      name: "the scrape job disappears from Prometheus",
+      faults: [...alike, ...shares].map((labels) => episode("up", labels, 1, "stale")),
       expect: [
         { at: "2m", firing: [] },
         { at: "9m", firing: ["ExporterDown"] },
@@ -113,8 +126,8 @@ export const ExporterDown: DegradationMode = {
   ],
   example: {
     labels: { job: "redisops" },
-    summary: "The redisops exporter is not being scraped: all other alerts are blind",
+    summary: "The redisops exporter is not being scraped: other alerts are blind",
     description:
-      "Prometheus gets no answer from the job “redisops”, or does not know it at all. No degradation of any Redis role would be noticed now.",
+      "Prometheus gets no answer from the job “redisops”, or does not know it at all; where exporters share the roles between them, none for at least one role. No degradation there would be noticed now.",
   },
 };

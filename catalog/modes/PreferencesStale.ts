@@ -113,7 +113,7 @@ export const PreferencesStale: DegradationMode = {
     reason:
       "Only the cause knows whose entries are wrong; redisops samples a hundred people and would have to delete everybody’s. An entry that is deleted comes back right with its next read.",
     instead:
-      "Stop the writer that goes past the triggers. Then UNLINK the entries of the people whom it changed (key prefs:{user_id} unless roles.preferences.key says otherwise). Where nobody knows whose they are, flush one shard after the other and wait each time until redisops:preferences_cache_hit:ratio is over 0.9 again.",
+      "Stop the writer that goes past the triggers. Then UNLINK the entries of the people whom it changed (key `prefs:{user_id}` unless roles.preferences.key says otherwise). Where nobody knows whose they are, flush one shard after the other and wait each time until redisops:preferences_cache_hit:ratio is over 0.9 again.",
     proof: 'redisops_preference_sampled_entries{role="preferences",state="stale"} is 0 again.',
     within:
       "one scrape after the entries are gone; without any action when they have expired, 66 minutes after the last one was written",

@@ -79,7 +79,7 @@ export const RateLimitStuckCounters: DegradationMode = {
     standalone: "If nothing else is on the server, emptying it costs everybody one second of their limit.",
     sentinel: "The counters are on the replica as well: a failover does not remove them.",
     cluster:
-      "redis-cli --scan asks one node: run it against each primary. FLUSHALL likewise; the roles that share the cluster lose their keys with it.",
+      "`redis-cli --scan` asks one node: run it against each primary. FLUSHALL likewise; the roles that share the cluster lose their keys with it.",
   },
   diagnosis: [
     {
@@ -112,7 +112,7 @@ export const RateLimitStuckCounters: DegradationMode = {
     reason:
       "Which keys are rate counters and which belong to others on the same server is the platform’s to know; a wrong pattern would delete another role’s data.",
     instead:
-      "Give every counter a lifetime, which does no harm to one that has it: redis-cli --scan --pattern 'rate:*' | xargs -I KEY redis-cli EXPIRE KEY 1 NX, with the host and the pattern of roles.rate_limit. If the server holds counters only, FLUSHALL does the same at once.",
+      "Give every counter a lifetime, which does no harm to one that has it: `redis-cli --scan --pattern 'rate:*' | xargs -I KEY redis-cli EXPIRE KEY 1 NX`, with the host and the pattern of roles.rate_limit. If the server holds counters only, FLUSHALL does the same at once.",
     proof:
       "redisops_rate_limit_counters_without_ttl is 0, and redisops_rate_limited_total rises no faster than before.",
     within: "two scrapes after the last counter has its lifetime",

@@ -137,7 +137,7 @@ export const SequenceFallback: DegradationMode = {
     within: "one scrape; the share of the last five minutes falls below a half within three",
     rollback: "Nothing was changed by redisops.",
     whenItFails:
-      "If the append-only file cannot be read, redis-check-aof --fix cuts it at the damage: what was cut are counters that are too low now. Keep the applications away from the server until they have been raised (SequenceRegressed); timestamps do no harm meanwhile.",
+      "If the append-only file cannot be read, `redis-check-aof --fix` cuts it at the damage: what was cut are counters that are too low now. Keep the applications away from the server until they have been raised (SequenceRegressed); timestamps do no harm meanwhile.",
   },
   drill: { kind: "lab", inject: ["kill --role sequence"] },
   inhibits: ["RedisDown", "RedisHung", "RedisErrorRateHigh", "RedisShardDown", "ProbeFailing"],

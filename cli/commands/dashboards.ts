@@ -44,6 +44,7 @@ const standings: Readonly<Record<Standing, string>> = {
   edited: "changed in Grafana since redisops made it: a push needs --force",
   foreign: "not made by redisops: a push needs --force",
   provisioned: "read from files by Grafana: a push cannot change it",
+  v2: "saved in the v2 schema in Grafana: a push cannot change it",
 };
 
 function differenceLines({ standing, difference }: Comparison): string[] {

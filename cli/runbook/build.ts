@@ -7,11 +7,11 @@ import { renderSite } from "../../runbooks/site.ts";
 import { readVerified } from "../../runbooks/verified.ts";
 import { print, printJson } from "../output.ts";
 import { packageFile } from "../package-file.ts";
-import { optionalConfig, type RunbookOptions } from "./options.ts";
+import { type RunbookOptions, validConfig } from "./options.ts";
 
 /** `redisops runbook build`: the pages as a folder of HTML files, with the platform's own thresholds. */
 export async function build(options: RunbookOptions & { readonly out: string }): Promise<number> {
-  const config = await optionalConfig(options);
+  const config = await validConfig(options);
   const files = renderSite(modes, {
     platform: config?.platform,
     thresholds: config?.thresholds ?? {},

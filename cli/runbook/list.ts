@@ -9,6 +9,9 @@ import { described } from "./show.ts";
 /** Columns of a line where stdout is no terminal. */
 const lineColumns = 120;
 
+/** Below this many columns a mode has several lines: beside its name nothing of its title could be read. */
+const narrowColumns = 90;
+
 const severityStyle = { page: "red", ticket: "yellow", none: "dim" } as const;
 
 /** A severity as the lists name it: a budget that burns slowly is a ticket of the same name. */
@@ -47,6 +50,11 @@ export function list({ json }: { readonly json: boolean }): number {
       const command = mode.remedy.kind === "command" ? `  ${mode.remedy.command}` : "";
       const left = width - 6 - idColumns - severityColumns - command.length;
       const severity = styled(severityStyle[mode.severity], severityOf(mode).padEnd(severityColumns));
+      if (width < narrowColumns) {
+        print(`  ${mode.id.padEnd(idColumns)}  ${styled(severityStyle[mode.severity], severityOf(mode))}`);
+        for (const line of [mode.title, command.trim()].filter(Boolean)) print(`    ${cut(line, width - 4)}`);
+        continue;
+      }
       print(
         `  ${mode.id.padEnd(idColumns)}  ${severity}  ${cut(mode.title, left)}${styled("cyan", command)}`,
       );

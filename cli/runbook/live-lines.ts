@@ -1,7 +1,7 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
 import { formatDuration } from "../../core/duration.ts";
 import type { EffectiveThresholds } from "../../core/signal/thresholds.ts";
-import { comparedValue } from "../../runbooks/conditions.ts";
+import { comparedValue, weightOf } from "../../runbooks/conditions.ts";
 import { aligned, styled } from "../output.ts";
 import type { LiveFinding, LiveMode } from "./live.ts";
 
@@ -43,6 +43,7 @@ export function liveLines(
   now: number,
 ): string[] {
   const compared = comparedValue(mode, thresholds);
+  const weight = weightOf(mode);
   const listed = live.findings.toSorted((a, b) => Number(b.holds) - Number(a.holds)).slice(0, shownFindings);
   const left = live.findings.length - listed.length;
   const facts = [
@@ -50,9 +51,14 @@ export function liveLines(
       label: mode.id,
       value: `${verdict(live)}${live.source === "none" ? "" : `, says ${live.source === "probes" ? "a probe" : "Prometheus"}`}`,
     },
-    ...(compared === undefined
+    ...(compared === undefined || weight === "extent"
       ? []
-      : [{ label: "holds when", value: `the value is ${compared.comparison} ${compared.limit}` }]),
+      : [
+          {
+            label: "holds when",
+            value: `the value is ${compared.comparison} ${compared.limit}${weight === "decides" ? "" : ", or by another number (see VERIFY)"}`,
+          },
+        ]),
     ...listed.map((finding) => ({ label: "value", value: findingText(finding) })),
     ...(left > 0 ? [{ label: "", value: `and ${left} more` }] : []),
     ...live.alerts.map(({ state, since, labels }) => ({

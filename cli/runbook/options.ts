@@ -22,20 +22,29 @@ export function runbookOptions<T>(yargs: Argv<T>) {
     .option("json", { type: "boolean", default: false, describe: "Print one JSON document instead of text" });
 }
 
+const ambientPath = () =>
+  process.env.REDISOPS_CONFIG || (existsSync(defaultConfigPath) ? defaultConfigPath : undefined);
+
 /**
- * The configuration: of `--config` or REDISOPS_CONFIG, which must be there and valid, otherwise of redisops.yaml where
- * there is one. One that only lies there and is broken is worth a warning: the pages can be read without it.
+ * The configuration: of `--config`, which must be there and valid, otherwise of REDISOPS_CONFIG, or of redisops.yaml
+ * where there is one. One that nobody named in this call and that is broken is worth a warning: the pages can be read
+ * without it.
  */
 export async function optionalConfig(options: RunbookOptions): Promise<Config | undefined> {
-  const named = options.config ?? (process.env.REDISOPS_CONFIG || undefined);
-  if (named === undefined && !existsSync(defaultConfigPath)) return undefined;
+  const path = options.config ?? ambientPath();
+  if (path === undefined) return undefined;
   const { loadConfig } = await import("../../core/config/load.ts");
-  if (named !== undefined) return loadConfig(named);
+  if (options.config !== undefined) return loadConfig(path);
   try {
-    return loadConfig(defaultConfigPath);
+    return loadConfig(path);
   } catch (error) {
     note(`warning: ${messageOf(error)}`);
     note("  next: mend it for your platform’s own figures; the catalog’s are shown.");
     return undefined;
   }
+}
+
+/** The same for what outlasts this call: a configuration that is there must be valid. */
+export function validConfig(options: RunbookOptions): Promise<Config | undefined> {
+  return optionalConfig({ ...options, config: options.config ?? ambientPath() });
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, httpUrl, secret } from "./fields.ts";
+import { httpUrl, positiveDuration, secret } from "./fields.ts";
 
 const webhook = () => secret().describe("Reference to the webhook's URL, which is a secret as a rule.");
 
@@ -62,7 +62,7 @@ export const alertingSection = z
       .describe(
         "Receivers of the generated Alertmanager configuration. Their secrets are read when it is generated and stand in it, so it is written for its owner alone.",
       ),
-    group_wait: duration()
+    group_wait: positiveDuration()
       .default("10s")
       .describe("How long Alertmanager collects alerts before it notifies."),
   })

@@ -14,6 +14,10 @@ const durationAdvice = "expected a duration such as 30s or 1m30s";
 /** A time span such as `30s` or `1m30s`. */
 export const duration = () => z.string(durationAdvice).regex(durationPattern, durationAdvice);
 
+/** A time span that is longer than nothing. */
+export const positiveDuration = () =>
+  duration().refine((text) => /[1-9]/.test(text), "expected a duration above 0");
+
 /** Address of an HTTP service; credentials have no place in it. */
 export const httpUrl = () =>
   z

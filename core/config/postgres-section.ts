@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { address, duration, sqlName } from "./fields.ts";
+import { address, positiveDuration, sqlName } from "./fields.ts";
 import { access } from "./redis-section.ts";
 
 const sentNotifications = z
@@ -9,7 +9,7 @@ const sentNotifications = z
     sent_at_column: sqlName()
       .default("sent_at")
       .describe("Column with the time of sending; should be indexed."),
-    window: duration().default("24h").describe("How far back duplicates are detected."),
+    window: positiveDuration().default("24h").describe("How far back duplicates are detected."),
   })
   .describe("Durable record of what was sent: source of the filter's rebuild and of its canaries.");
 

@@ -86,7 +86,7 @@ export function expectation(issue: Issue, schemas: Schemas): string {
       if (issue.origin === "array") return "expected at least one element";
       return `expected ${issue.inclusive === false ? "more than" : "at least"} ${issue.minimum}`;
     case "too_big":
-      return `expected at most ${issue.maximum}`;
+      return `expected ${issue.inclusive === false ? "less than" : "at most"} ${issue.maximum}`;
     case "invalid_format":
       return issue.format === "url" ? "expected a URL such as http://host:9090" : issue.message;
     case "invalid_key":

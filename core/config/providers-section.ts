@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { duration, headerName, httpUrl, labelName, secret } from "./fields.ts";
+import { headerName, httpUrl, labelName, positiveDuration, secret } from "./fields.ts";
 
 const account = {
   limit_per_second: z
@@ -87,8 +87,7 @@ const rateLimit = z
     reset_header: headerName()
       .optional()
       .describe("Header that says when it starts anew, in seconds from now or since 1970."),
-    window: duration()
-      .refine((text) => /[1-9]/.test(text), "expected a duration above 0")
+    window: positiveDuration()
       .optional()
       .describe("Time that the limit is for; compares it with limit_per_second."),
   })

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { alertingSection } from "./alerting-section.ts";
-import { address, duration, httpUrl, labelName } from "./fields.ts";
+import { address, httpUrl, labelName, positiveDuration } from "./fields.ts";
 import { grafanaSection } from "./grafana-section.ts";
 import { postgresSection } from "./postgres-section.ts";
 import { providersSection } from "./providers-section.ts";
@@ -10,7 +10,7 @@ import { type ThresholdOverrides, thresholdsSection } from "./thresholds-section
 const exporter = z
   .strictObject({
     listen: address().default("127.0.0.1:9910").describe("host:port on which the exporter answers."),
-    probe_timeout: duration()
+    probe_timeout: positiveDuration()
       .default("2s")
       .describe("Longest time for one probe; a server that takes longer counts as hung."),
     pending_count_limit: z

@@ -3,12 +3,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type RecoveryName, runLeaseSeconds } from "../../catalog/recoveries.ts";
 import type { Role } from "../../catalog/roles.ts";
 import type { PostgresConfig } from "../config/postgres-section.ts";
+import { withDeadline } from "../deadline.ts";
 import type { ErrorCodeName } from "../error-codes.ts";
-import { messageOf } from "../errors.ts";
-import { connectPostgres, type PostgresConnection } from "../postgres/connect.ts";
+import { messageOf, RedisopsError } from "../errors.ts";
+import { connectPostgres, describePostgres, type PostgresConnection } from "../postgres/connect.ts";
 import { postgresError } from "../postgres/postgres-error.ts";
 import { newRunId } from "./run-id.ts";
-import { createRunsTable, type RunOutcome, runsTable, runsTableExists } from "./table.ts";
+import { createRunsTable, deleteOldRuns, type RunOutcome, runsTable, runsTableExists } from "./table.ts";
 
 /** A run that others are to see: of a recovery, or a drill of the degradation mode that `name` says. */
 export type AnnouncedRun = { readonly role: Role; readonly run?: string } & (
@@ -28,8 +29,9 @@ export interface Announcement {
 const heartbeatInterval = 5_000;
 /** Longest time to connect and for one statement, in milliseconds. A recovery waits for them at its start. */
 const timeouts = { connect: 3_000, statement: 2_000 };
-/** How long the end of a run is tried to be written down, and the pause between two tries, in milliseconds. */
-const endPatience = 5_000;
+/** Longest time for all that a run waits for at its start, and at its end, in milliseconds. */
+const patience = 5_000;
+/** Pause between two tries to write down the end, in milliseconds. */
 const endPause = 250;
 
 /** Two first runs at once: the other one has created the table. */
@@ -46,6 +48,10 @@ class RunRow implements Announcement {
   #heartbeat: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
   #waiting = false;
+  /** Set when nobody waits any more: what is still under way ends, and nothing begins. */
+  #abandoned = false;
+  #ended = false;
+  #lastError: unknown;
 
   constructor(postgres: PostgresConfig, run: string, onProblem: (problem: string) => void) {
     this.#postgres = postgres;
@@ -54,9 +60,34 @@ class RunRow implements Announcement {
     this.#onProblem = onProblem;
   }
 
-  /** Rejects with a RedisopsError where the run cannot be made visible. */
-  async start({ kind, name, role }: AnnouncedRun): Promise<void> {
-    await this.#work(async ({ client }) => {
+  /** Rejects with a RedisopsError, in time, where the run cannot be made visible. */
+  async start(announced: AnnouncedRun): Promise<void> {
+    try {
+      await this.#inTime(this.#begin(announced));
+    } catch (error) {
+      await this.#abandon();
+      throw error;
+    }
+    this.#heartbeat = setInterval(() => this.#beat(), heartbeatInterval).unref();
+  }
+
+  progress(done: number, total?: number): void {
+    this.#progress = { done, total };
+  }
+
+  async end(outcome: RunOutcome, code?: ErrorCodeName): Promise<void> {
+    clearInterval(this.#heartbeat);
+    await this.#inTime(this.#writeEnd(outcome, code)).catch((error: unknown) => {
+      if (this.#ended) return;
+      this.#onProblem(
+        `the end of this run could not be written down, others see it as failed after ${runLeaseSeconds} s: ${messageOf(this.#lastError ?? error)}`,
+      );
+    });
+    await this.#abandon();
+  }
+
+  #begin({ kind, name, role }: AnnouncedRun): Promise<void> {
+    return this.#work(async ({ client }) => {
       if (!(await runsTableExists(client, this.#table))) {
         await client.query(createRunsTable(this.#table)).catch((error: unknown) => {
           const code =
@@ -69,34 +100,40 @@ class RunRow implements Announcement {
         [this.#run, kind, name, role, hostname()],
       );
     });
-    this.#heartbeat = setInterval(() => this.#beat(), heartbeatInterval).unref();
   }
 
-  progress(done: number, total?: number): void {
-    this.#progress = { done, total };
-  }
-
-  async end(outcome: RunOutcome, code?: ErrorCodeName): Promise<void> {
-    clearInterval(this.#heartbeat);
+  async #writeEnd(outcome: RunOutcome, code: ErrorCodeName | undefined): Promise<void> {
     await this.#beating;
-    const deadline = performance.now() + endPatience;
-    for (;;) {
+    while (!this.#ended && !this.#abandoned) {
       try {
         await this.#update("state = $4, ended_at = clock_timestamp(), error_code = $5", [
           outcome,
           code ?? null,
         ]);
-        break;
+        this.#ended = true;
       } catch (error) {
-        if (performance.now() + endPause > deadline) {
-          this.#onProblem(
-            `the end of this run could not be written down, others see it as failed after ${runLeaseSeconds} s: ${messageOf(error)}`,
-          );
-          break;
-        }
+        this.#lastError = error;
         await sleep(endPause);
       }
     }
+    // Where it may not be done the table only grows, slowly.
+    if (!this.#abandoned)
+      await this.#work(async ({ client }) => void (await client.query(deleteOldRuns(this.#table)))).catch(
+        () => undefined,
+      );
+  }
+
+  #inTime(work: Promise<void>): Promise<void> {
+    const target = describePostgres(this.#postgres);
+    return withDeadline(
+      work,
+      patience,
+      () => new RedisopsError("POSTGRES_TIMEOUT", `${target} did not answer before the deadline`, { target }),
+    );
+  }
+
+  async #abandon(): Promise<void> {
+    this.#abandoned = true;
     await this.#disconnect();
   }
 
@@ -128,6 +165,7 @@ class RunRow implements Announcement {
     const connection = this.#connection ?? (await connectPostgres(this.#postgres, timeouts));
     this.#connection = connection;
     try {
+      if (this.#abandoned) throw new RedisopsError("POSTGRES_TIMEOUT", "nobody waits any more");
       await work(connection);
     } catch (error) {
       await this.#disconnect();

@@ -5,6 +5,11 @@ import { quoteName } from "../postgres/connect.ts";
 /** The table's name where redisops.yaml gives none. */
 const defaultTable = "redisops_runs";
 
+/** Days for which a run that decides nothing any more is kept. */
+const keptDays = 90;
+/** Most rows that one deletion takes. */
+const deletedAtOnce = 1_000;
+
 /** How a run can end. */
 export type RunOutcome = "succeeded" | "failed" | "interrupted";
 
@@ -44,4 +49,19 @@ export function createRunsTable(table: string): string {
       UNIQUE (kind, name, role, heartbeat_at, run),
       UNIQUE (heartbeat_at, run)
     )`;
+}
+
+/**
+ * Deletes runs that are older than 90 days, a thousand at most. A run of a recovery stays until a later one of the same
+ * recovery has succeeded or failed: until then it may be the one that decides. Both conditions are read from an index.
+ */
+export function deleteOldRuns(table: string): string {
+  return `
+    DELETE FROM ${table} WHERE run IN (
+      SELECT run FROM ${table} AS old
+      WHERE heartbeat_at < now() - interval '${keptDays} days' AND (kind = 'drill' OR EXISTS (
+        SELECT FROM ${table} AS later
+        WHERE later.kind = old.kind AND later.name = old.name AND later.role = old.role
+          AND later.heartbeat_at > old.heartbeat_at AND later.state IN ('succeeded', 'failed')))
+      ORDER BY heartbeat_at LIMIT ${deletedAtOnce})`;
 }

@@ -14,10 +14,13 @@ import { boardMatchers, maxBy, series } from "../series.ts";
 /** The job whose absence ExporterDown reports; applications that emit the contract have jobs of their own. */
 const exporterJob = "redisops";
 
-/** Each exporter with its version where it answers, without where it does not. */
+/**
+ * Each exporter with its version where it answers, without where it does not. It is up when one of its targets is: by
+ * service discovery it has one for each role.
+ */
 function exporters(): string {
-  const up = `up{${[`job="${exporterJob}"`, ...boardMatchers].join(",")}}`;
-  const versions = series("redisops_build_info");
+  const up = `max by (job, instance) (up{${[`job="${exporterJob}"`, ...boardMatchers].join(",")}})`;
+  const versions = `max by (job, instance, version) (${series("redisops_build_info")})`;
   return `${up} * on (job, instance) group_left (version) ${versions} or on (job, instance) ${up}`;
 }
 

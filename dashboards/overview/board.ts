@@ -30,7 +30,8 @@ const purpose: TextPanel = {
   content: `1. **Degradation modes** at the right: what is wrong now, and since when. Click a red stretch for its runbook page.
 2. **What users feel** below: by how much, and how fast the error budget goes.
 3. **What leans on what**: where the trouble goes next.
-4. Then the role’s own board. Dashed lines are the alerts’ limits.
+4. **What is being done**: recoveries and drills under way.
+5. Then the role’s own board. Dashed lines are the alerts’ limits.
 
 Each panel’s *i* says what it means and what is normal; its link leads to the runbook. From a terminal: \`redisops status\`.
 
@@ -69,6 +70,14 @@ export function overviewBoard(thresholds: ThresholdOverrides): BoardSpec {
         title: "Where it goes: Redis, Postgres, providers",
         panels: [dependencyChain, chainLoad],
       },
+      {
+        id: "overview:doing",
+        title: "What is being done, and whether this board can see",
+        panels: [
+          ...[recoveriesRunning, drillsRunning].map(wide(9, 8)),
+          ...chosen(probePanels, "exporter-up").map(wide(6)),
+        ],
+      },
       { id: "overview:up", title: "Is it up?", panels: availabilityPanels(thresholds) },
       {
         id: "overview:stores",
@@ -79,14 +88,6 @@ export function overviewBoard(thresholds: ThresholdOverrides): BoardSpec {
         id: "overview:scope",
         title: "How much of each role is concerned",
         panels: [...chosen(topologyPanels.shards, "key-space-available").map(wide(12)), wide(12)(decisions)],
-      },
-      {
-        id: "overview:doing",
-        title: "What is being done, and whether this board can see",
-        panels: [
-          ...[recoveriesRunning, drillsRunning].map(wide(9, 8)),
-          ...chosen(probePanels, "exporter-up").map(wide(6)),
-        ],
       },
     ],
   };

@@ -40,6 +40,7 @@ const waits: readonly DataPanel[] = [
       {
         expression: `time() - min by (state) (${series("redisops_postgres_oldest_transaction_timestamp_seconds")})`,
         legend: "{{state}}",
+        present: { after: "a transaction lasted from one scrape into the next" },
       },
       {
         expression: maxBy(["role"], "redisops_postgres_hidden_sessions"),

@@ -54,6 +54,7 @@ export function pendingPanels(thresholds: ThresholdOverrides): DataPanel[] {
         {
           expression: `time() - min by (role) (${series("redisops_pending_deliveries_oldest_timestamp_seconds")})`,
           legend: "oldest",
+          present: { after: "a message had to wait" },
         },
       ],
       empty: "No data: no message waits, or Postgres did not answer.",

@@ -15,21 +15,21 @@ const notAsked = "No data: no provider is configured and probed, or no exporter 
 const perSecond = (metric: "redisops_provider_requests_total" | "redisops_provider_throttled_total") =>
   `sum by (${account.join(", ")}) (rate(${series(metric)}[$__rate_interval]))`;
 
-/** The verdict on each account as one number; the verdicts exclude one another. */
+/** The verdict on each account as one number; where exporters differ, the worst. */
 function answers(): string {
   const by = account.join(", ");
-  const up = `min by (${by}) (${series("redisops_provider_up")})`;
-  const throttled = measurePromql(
-    { metric: "redisops_provider_status", where: { status_class: "429" } },
-    boardMatchers,
-  );
-  const unanswered = measurePromql(
-    { metric: "redisops_provider_status", where: { status_class: "none" } },
-    boardMatchers,
-  );
-  const orZero = (selected: string) => `(max by (${by}) (${selected}) or 0 * ${up})`;
-  const rejected = series("redisops_provider_credentials_rejected");
-  return `${up} + ${orZero(throttled)} + 3 * ${orZero(rejected)} + 4 * ${orZero(unanswered)}`;
+  const ofClass = (statusClass: string) =>
+    measurePromql(
+      { metric: "redisops_provider_status", where: { status_class: statusClass } },
+      boardMatchers,
+    );
+  const where = (selected: string, value: number) => `${value} * (max by (${by}) (${selected}) > 0)`;
+  return [
+    where(ofClass("none"), 4),
+    where(series("redisops_provider_credentials_rejected"), 3),
+    where(ofClass("429"), 2),
+    `min by (${by}) (${series("redisops_provider_up")})`,
+  ].join(" or ");
 }
 
 const accounts: DataPanel = {

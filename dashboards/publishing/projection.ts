@@ -34,11 +34,7 @@ function panelParts(panel: Json): Readonly<Record<string, unknown>> {
     ),
     unit: field.unit,
     range: picked(field, "min", "max", "decimals"),
-    thresholds: asList(asRecord(field.thresholds).steps).map((step) => ({
-      // Grafana leaves out the null of the first step at times.
-      value: step.value ?? null,
-      color: step.color,
-    })),
+    thresholds: asList(asRecord(field.thresholds).steps).map((step) => picked(step, "value", "color")),
     mappings: field.mappings,
     "empty state": field.noValue,
     overrides: asList(overrides),
@@ -77,11 +73,15 @@ export function projection(board: Json): Projection {
   };
 }
 
-/** JSON in which the order of keys does not show, nor a key without a value. */
+/** JSON in which the order of keys does not show, nor a key without a value: Grafana 12 and later leave out nulls. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value, (_, each: unknown) =>
     typeof each === "object" && each !== null && !Array.isArray(each)
-      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      ? Object.fromEntries(
+          Object.entries(each)
+            .filter(([, held]) => held !== null)
+            .sort(([a], [b]) => (a < b ? -1 : 1)),
+        )
       : each,
   );
 }

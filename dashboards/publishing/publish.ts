@@ -6,16 +6,17 @@ import { fingerprint, projection } from "./projection.ts";
 
 /**
  * How Grafana's board stands to the one that redisops has built: it is not there, it is the same, an older one of
- * redisops, one of redisops that somebody has changed since, somebody else's, or one that Grafana reads from files.
+ * redisops, one of redisops that somebody has changed since, somebody else's, one that Grafana reads from files, or one
+ * that was saved in the v2 schema, which the API of classic boards does not give out.
  */
-export type Standing = "missing" | "same" | "outdated" | "edited" | "foreign" | "provisioned";
+export type Standing = "missing" | "same" | "outdated" | "edited" | "foreign" | "provisioned" | "v2";
 
 /** A board of redisops beside what Grafana has under its uid. */
 export interface Comparison {
   readonly board: BuiltDashboard;
   readonly stored: StoredBoard | undefined;
   readonly standing: Standing;
-  /** What a push would change; undefined where Grafana has no board of that uid. */
+  /** What a push would change; undefined where Grafana has no board of that uid, or does not give it out. */
   readonly difference: BoardDifference | undefined;
 }
 
@@ -38,6 +39,10 @@ export async function compareBoards(
   const compared: Comparison[] = [];
   for (const board of boards) {
     const stored = await api.board(board.uid);
+    if (stored === "v2") {
+      compared.push({ board, stored: undefined, standing: "v2", difference: undefined });
+      continue;
+    }
     compared.push({
       board,
       stored,
@@ -61,11 +66,12 @@ const keptBecause = {
   edited: "somebody has changed it in Grafana since redisops made it",
   foreign: "redisops did not make it",
   provisioned: "Grafana reads it from files, which --force cannot change either",
+  v2: "it was saved in the v2 schema, which --force cannot change either: delete it in Grafana, then push again",
 } as const;
 
 /** Whether a push leaves the board as it is, and why. */
 function keeps(standing: Standing, force: boolean): string | undefined {
-  if (standing === "provisioned") return keptBecause.provisioned;
+  if (standing === "provisioned" || standing === "v2") return keptBecause[standing];
   if (force || (standing !== "edited" && standing !== "foreign")) return undefined;
   return keptBecause[standing];
 }
@@ -111,10 +117,13 @@ export async function pushBoards(
       ...(stored !== undefined && { version: stored.version }),
       folderUid: stored?.folderUid ?? folderUid,
       message,
-      overwrite: force,
+      // A board that was not there is nothing that force was given for: it came meanwhile, or has the same title.
+      overwrite: force && stored !== undefined,
     });
-    if (saved.kind === "conflict")
-      return { uid, outcome: "kept", reason: `it was changed at the same moment: ${saved.message}` };
+    if (saved.kind !== "saved") {
+      const why = { conflict: "it was changed at the same moment", refused: "Grafana does not replace it" };
+      return { uid, outcome: "kept", reason: `${why[saved.kind]}: ${saved.message}` };
+    }
     return { uid, outcome: stored === undefined ? "created" : "changed", version: saved.version };
   }
 }

@@ -16,8 +16,8 @@ export const recoveriesRunning: DataPanel = statePanel(
     id: "recoveries-running",
     title: "Recoveries under way",
     meaning:
-      "Each run of redisops recover --execute, from its lock to its verification. A row that stays blue with no progress beside it is a run that waits for load to fall, or a process that was killed: the same command again goes on where it stopped.",
-    normal: "nothing runs. One run of a role at a time.",
+      "Each run of redisops recover --execute, from its start until its verification has ended, as it says of itself every 5 s in Postgres. One that says nothing for 30 s, because it was killed or does not reach Postgres, is at rest here and failed in “Latest run of each recovery”. Nothing keeps two runs of the same recovery apart: look here before you start one.",
+    normal: "nothing runs; never two of the same recovery.",
     width: 12,
     height: 8,
     queries: [{ expression: maxBy(run, "redisops_recovery_running"), legend, present: afterRun }],
@@ -32,7 +32,7 @@ export const recoveryProgress: DataPanel = {
   kind: "timeseries",
   title: "Progress of recoveries",
   meaning:
-    "Share of the present phase that the run under way has done; a run has several, so the line may start again at 0. A flat line below 100 %: the run waits until the load falls, or it hangs; its own output says which.",
+    "Share of the present phase that the run under way has done; a run has several, so the line may start again at 0. A flat line below 100 %: what it reads from or writes to is slow or does not answer; its own output names the phase. A line that ends early is a run that ended or was killed.",
   normal: "no line, or one that climbs steadily.",
   width: 12,
   height: 8,
@@ -55,7 +55,7 @@ export const recoveryOutcome: DataPanel = statePanel(
     id: "recovery-failed",
     title: "Latest run of each recovery",
     meaning:
-      "Whether the latest run failed or its verification did not hold. Failed stays until a later run of the same recovery succeeds: what it was meant to mend is not mended until then.",
+      "Whether the latest run failed or its verification did not hold. A run that was killed counts as failed from 30 s after its last sign of life; one that was stopped with Ctrl-C does not count. Failed stays until a later run of the same recovery succeeds: what it was meant to mend is not mended until then, and a new run starts from the beginning.",
     normal: "every row succeeded.",
     width: 12,
     height: 8,
@@ -93,7 +93,7 @@ export const recoveryLast: DataPanel = {
   kind: "stat",
   title: "Latest end",
   meaning:
-    "When each recovery last ended, well or not. One that was never rehearsed is the one that goes wrong at night: redisops lab has all of them to practise on.",
+    "When each recovery last ended, well or not; of one that was killed, its last sign of life. One that was never rehearsed is the one that goes wrong at night: redisops lab has all of them to practise on.",
   normal: "within the last quarter, for every recovery that the platform would need.",
   width: 6,
   height: 8,

@@ -29,7 +29,7 @@ export const pendingDrained: DataPanel = {
   kind: "timeseries",
   title: "Messages that delivery workers hand over",
   meaning:
-    "Messages that left pending_deliveries after their recipient's connection server acknowledged them, and attempts that it did not acknowledge. After an outage of the registry the first line is the burst that ends it; a second line that stays is a connection server that takes nothing.",
+    "Messages that left pending_deliveries after their recipient’s connection server acknowledged them, and attempts that it did not acknowledge. After an outage of the registry the first line is the burst that ends it; a second line that stays is a connection server that takes nothing.",
   normal: "follows the deferred messages; refusals near 0.",
   width: 8,
   height: 8,

@@ -11,9 +11,9 @@ export const registryPanels: readonly DataPanel[] = [
     kind: "timeseries",
     title: "Live connections that the registry knows",
     meaning:
-      "Entries of the registry per live connection that the connection servers report. Near 0 while the servers hold connections: the registry has lost its entries (a restart, a failover to an empty replica), and messages for connected people go to pending_deliveries.",
+      "Entries of the registry per live connection that the connection servers report. Near 0 % while the servers hold connections: the registry has lost its entries (a restart, a failover to an empty replica), and messages for connected people go to pending_deliveries.",
     normal:
-      "close to 1. After the registry came back empty, the heartbeats fill it within one interval; above 1 for as long as entries of ended connections live.",
+      "close to 100 %. After the registry came back empty, the heartbeats fill it within one interval; above 100 % for as long as entries of ended connections live.",
     width: 8,
     height: 8,
     unit: PercentUnit,

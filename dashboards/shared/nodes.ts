@@ -81,6 +81,7 @@ const memory: readonly DataPanel[] = [
         expression: maxBy(node, "redisops_redis_memory_limit_bytes"),
         legend: `${legend} limit`,
         drawn: "reference",
+        present: { elsewhere: "where a server has a maxmemory" },
       },
     ],
     empty,
@@ -141,8 +142,8 @@ const load: readonly DataPanel[] = [
     kind: "timeseries",
     title: "CPU",
     meaning:
-      "CPU seconds a second of the server’s process. Commands run on one thread: near 1 every client waits, whatever the machine has left. Above 1 it is saving or freeing memory beside that.",
-    normal: "below 0.7 at the peak.",
+      "CPU time of the server’s process, as a share of one core. Commands run on one thread: near 100 % every client waits, whatever the machine has left. Above 100 % it is saving or freeing memory beside that.",
+    normal: "below 70 % at the peak.",
     ...size,
     unit: PercentUnit,
     min: 0,
@@ -231,11 +232,11 @@ const kept: readonly DataPanel[] = [
           present: { after: "a server restarted with a data set that takes a while to read" },
         },
         {
-          expression: `1 - min by (role, node) (${series("redisops_redis_last_save_success")})`,
+          expression: `2 * (1 - min by (role, node) (${series("redisops_redis_last_save_success")}))`,
           legend: `${legend} cannot save`,
         },
         {
-          expression: `1 - min by (role, node) (${series("redisops_redis_aof_last_write_success")})`,
+          expression: `2 * (1 - min by (role, node) (${series("redisops_redis_aof_last_write_success")}))`,
           legend: `${legend} cannot log`,
         },
         {
@@ -245,7 +246,13 @@ const kept: readonly DataPanel[] = [
       ],
       empty: "No data: no server answered INFO, or no exporter was scraped.",
     },
-    { zero: "no", one: "yes", bad: 1, color: colors.reference },
+    {
+      zero: "no",
+      one: "yes",
+      bad: 1,
+      color: colors.reference,
+      two: { text: "yes", color: colors.ticket },
+    },
   ),
 ];
 

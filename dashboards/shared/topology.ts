@@ -255,7 +255,7 @@ const sentinels: readonly DataPanel[] = [
           present: { after: "the primary stopped answering a Sentinel" },
         },
         {
-          expression: `${maxBy(node, "redisops_sentinel_primary_objectively_down")} > 0`,
+          expression: `2 * ${maxBy(node, "redisops_sentinel_primary_objectively_down")} > 0`,
           legend: `${ofNode}: quorum sees it down`,
           present: { after: "the primary stopped answering a quorum of Sentinels" },
         },
@@ -265,13 +265,19 @@ const sentinels: readonly DataPanel[] = [
           present: { after: "a Sentinel’s clock jumped or its process stood still" },
         },
         {
-          expression: `1 - ${minBy(node, "redisops_sentinel_primary_agreed")}`,
+          expression: `2 * (1 - ${minBy(node, "redisops_sentinel_primary_agreed")})`,
           legend: `${ofNode} names another`,
         },
       ],
       empty: "No Sentinel answers, no role has Sentinels, or no exporter was scraped.",
     },
-    { zero: "no", one: "yes", bad: 1, color: colors.reference },
+    {
+      zero: "no",
+      one: "yes",
+      bad: 1,
+      color: colors.reference,
+      two: { text: "yes", color: colors.ticket },
+    },
   ),
 ];
 

@@ -43,10 +43,15 @@ const limits: DataPanel = {
       legend: `${legend} configured`,
       drawn: "reference",
     },
-    { expression: maxBy(account, "redisops_provider_limit_per_second"), legend: `${legend} by its headers` },
+    {
+      expression: maxBy(account, "redisops_provider_limit_per_second"),
+      legend: `${legend} by its headers`,
+      present: { elsewhere: "where a provider tells the limit of a second in its headers" },
+    },
     {
       expression: "max by (provider, account) (redisops:provider_observed_limit:per_second)",
       legend: `${legend} observed`,
+      present: { after: "a provider told its limit, or refused what was over it" },
     },
   ],
   empty: "No data: no provider or no token bucket role is configured, or no exporter was scraped.",
@@ -62,7 +67,13 @@ const drift: DataPanel = {
   width: 8,
   height: 8,
   unit: PercentUnit,
-  queries: [{ expression: "min by (provider, account) (redisops:provider_limit_drift:ratio)", legend }],
+  queries: [
+    {
+      expression: "min by (provider, account) (redisops:provider_limit_drift:ratio)",
+      legend,
+      present: { after: "a provider told its limit, or refused what was over it" },
+    },
+  ],
   empty:
     "No data: nobody observed another limit than the configured one, or Prometheus does not have the recording rules.",
 };

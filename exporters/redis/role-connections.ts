@@ -40,7 +40,8 @@ export interface RunContext {
 
 /**
  * A role's servers during one run of its probes. Each is connected to when it is first asked for, once, and all probes of
- * the run share the connection. A cluster is spoken to node by node, so that one that is down does not hide the others.
+ * the run share the connection. Each node of a cluster has a connection of its own, so that one that is down does not
+ * hide the others.
  */
 export class RoleConnections {
   readonly role: RedisRole;

@@ -60,7 +60,7 @@ export function platformConfig(addresses: PlatformAddresses): string {
     platform: addresses.name,
     roles: {
       registry: standalone(addresses.registry),
-      rate_limit: standalone(addresses.rateLimit),
+      rate_limit: { ...standalone(addresses.rateLimit), contract: { persistence: "rdb" } },
       sequence: standalone(addresses.sequence),
       preferences: cluster,
       token_bucket: cluster,

@@ -35,7 +35,8 @@ const refused = (status: number, message: string, more: object = {}) => answer(s
 /**
  * Boards and folders as Grafana's HTTP API keeps them, after its documentation (developers/http_api/dashboard and folder):
  * a board is addressed by its uid and has a version that rises with each save; a save on another version than the latest is
- * a 412 unless it overwrites, one of a provisioned board a 400; without a folder a board goes to the root.
+ * a 412 unless it overwrites, one of a provisioned board or into an unknown folder a 400; without a folder a board goes to
+ * the root.
  */
 export class GrafanaState {
   readonly boards = new Map<string, KeptBoard>();
@@ -72,7 +73,7 @@ export class GrafanaState {
     const parsed = saving.safeParse(body);
     if (!parsed.success) return refused(400, "bad request data");
     const { dashboard, folderUid = "", message = "", overwrite = false } = parsed.data;
-    if (folderUid !== "" && !this.folders.has(folderUid)) return refused(404, "folder not found");
+    if (folderUid !== "" && !this.folders.has(folderUid)) return refused(400, "folder not found");
     this.#ids += 1;
     const uid = dashboard.uid ?? `generated-${this.#ids}`;
     const kept = this.boards.get(uid);

@@ -27,14 +27,20 @@ function textType(schema: JsonSchema): string {
 
 function numberType(schema: JsonSchema): string {
   const noun = schema.type === "integer" ? "whole number" : "number";
-  const { minimum, maximum, exclusiveMinimum } = schema;
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema;
   const lower =
     exclusiveMinimum === undefined
       ? minimum === undefined
         ? ""
         : ` from ${minimum}`
       : ` greater than ${exclusiveMinimum}`;
-  return `${noun}${lower}${maximum === undefined ? "" : ` to ${maximum}`}`;
+  const upper =
+    exclusiveMaximum === undefined
+      ? maximum === undefined
+        ? ""
+        : ` to ${maximum}`
+      : ` less than ${exclusiveMaximum}`;
+  return `${noun}${lower}${upper}`;
 }
 
 /** What may stand at a place of redisops.yaml, in words, with the allowed values. */

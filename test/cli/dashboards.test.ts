@@ -108,6 +108,11 @@ test("what is missing or denied is told without the token", async () => {
   expect(unset.code).toBe(64);
   expect(unset.stderr).toContain("grafana.token: The environment variable GRAFANA_TOKEN is not set");
 
+  await configure({ url: `${grafana.url}?orgId=2` });
+  const queried = await dashboards(["diff"]);
+  expect(queried.code).toBe(64);
+  expect(queried.stderr).toMatch(/grafana\.url: .*expected an address without \? and #/);
+
   await writeFile(path, "platform: test\nroles: {}\n");
   const incomplete = await dashboards(["push"]);
   expect(incomplete.code).toBe(64);

@@ -76,7 +76,7 @@ describe("without a redisops.yaml", { timeout: patience }, () => {
     expect(shown.page).toContain("\n## Decide\n");
   });
 
-  test("a redisops.yaml that is broken does not keep the page from being read, a named one does", async () => {
+  test("a redisops.yaml that is broken does not keep the page from being read; one of --config does, and no site is built", async () => {
     await writeFile(join(folder, "redisops.yaml"), "platform: [\n");
     const lying = await runIn(folder, ["runbook", "show", "BloomCold"]);
     expect(lying.code).toBe(0);
@@ -92,10 +92,14 @@ describe("without a redisops.yaml", { timeout: patience }, () => {
     ]);
     expect(named.code).toBe(64);
     expect(printedError(named).code).toBe("CONFIG_SYNTAX");
-    const missing = await run(["runbook", "show", "BloomCold", "--json"], {
-      REDISOPS_CONFIG: "/nowhere.yaml",
-    });
-    expect(printedError(missing).code).toBe("CONFIG_NOT_FOUND");
+    const missing = await run(["runbook", "show", "BloomCold"], { REDISOPS_CONFIG: "/nowhere.yaml" });
+    expect(missing.code).toBe(0);
+    expect(missing.stdout).toContain("\nDECIDE\n");
+    expect(missing.stderr).toMatch(/^warning: .*\/nowhere\.yaml.*the catalog’s are shown/s);
+    const site = await runIn(folder, ["runbook", "build", "--out", join(folder, "never")]);
+    expect(site.code).toBe(64);
+    expect(site.stderr).toContain("CONFIG_SYNTAX");
+    expect(await readdir(folder)).not.toContain("never");
   });
 
   test.each([

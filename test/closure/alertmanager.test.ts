@@ -33,7 +33,8 @@ async function start() {
       alerts.map((labels) => ({ labels })),
       endsAt,
     );
-  const alert = (name: string, role: string) => client.find({ alertname: name, role });
+  const alert = (name: string, role: string, more: Readonly<Record<string, string>> = {}) =>
+    client.find({ alertname: name, role, ...more });
   /** Resolves when an alert's first notification came; tells where to, and what came with it. */
   const notified = async (name: string, role: string) => {
     const { path, notification } = await receiver.waitFor(
@@ -97,6 +98,28 @@ test(
       ),
     );
     expect(together).toEqual([]);
+  },
+  patience,
+);
+
+test(
+  "platforms that share an Alertmanager silence only their own alerts, and are told apart in what is sent",
+  async () => {
+    const { receiver, post, alert } = await start();
+    const [staging, production] = ["staging", "production"].map((platform) => ({ platform }));
+    await post([
+      { ...labelsOf("DedupSkipped"), ...staging },
+      { ...labelsOf("BloomCold"), ...staging },
+      { ...labelsOf("BloomCold"), ...production },
+    ]);
+    const { notification } = await receiver.waitFor(
+      ({ groupLabels }) => groupLabels.platform === "production",
+      patience,
+    );
+    expect(notification.alerts.map(({ labels }) => labels)).toEqual([
+      { ...labelsOf("BloomCold"), ...production },
+    ]);
+    expect((await alert("BloomCold", "dedup", staging))?.status.state).toBe("suppressed");
   },
   patience,
 );

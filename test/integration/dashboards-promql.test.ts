@@ -175,6 +175,9 @@ describe("the boards’ PromQL", { timeout: patience }, () => {
             { series: `up{${exporter("b")}}`, values: "0x5" },
             { series: 'up{job="redis",instance="c"}', values: "1x5" },
             { series: `redisops_build_info{${exporter("a")},version="1.2.3"}`, values: "1x5" },
+            // One target for each role: the same address, and the role of the target.
+            { series: `up{${exporter("a")},role="dedup"}`, values: "0x5" },
+            { series: `redisops_build_info{${exporter("a")},role="self",version="1.2.3"}`, values: "1x5" },
           ],
           promql_expr_test: [
             {
@@ -182,7 +185,57 @@ describe("the boards’ PromQL", { timeout: patience }, () => {
               eval_time: "3m",
               exp_samples: [
                 { labels: `{${exporter("a")},version="1.2.3"}`, value: 1 },
-                { labels: `up{${exporter("b")}}`, value: 0 },
+                { labels: `{${exporter("b")}}`, value: 0 },
+              ],
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  it("shows the worst verdict on an account where exporters differ", async () => {
+    const expr = filledIn(boardOf("redisops-providers").panel("provider-answers").targets?.[0]?.expr ?? "");
+    const seen = (metric: string, account: string, instance: string, value: number, more = "") => ({
+      series: `${metric}{job="redisops",instance="${instance}",role="token_bucket",provider="twilio",account="${account}"${more}}`,
+      values: `${value}x5`,
+    });
+    const up = (account: string, instance: string, value: number) =>
+      seen("redisops_provider_up", account, instance, value);
+    const status = (account: string, instance: string, statusClass: string, value: number) =>
+      seen("redisops_provider_status", account, instance, value, `,status_class="${statusClass}"`);
+    const verdict = (account: string, value: number) => ({
+      labels: `{provider="twilio",account="${account}"}`,
+      value,
+    });
+    await promtool("test", {
+      evaluation_interval: "1m",
+      tests: [
+        {
+          interval: "1m",
+          input_series: [
+            ...["well", "throttled", "unexpected", "split"].flatMap((each) => [
+              status(each, "a", "none", 0),
+              status(each, "a", "429", each === "throttled" || each === "split" ? 1 : 0),
+              up(each, "a", each === "unexpected" ? 0 : 1),
+            ]),
+            up("split", "b", 0),
+            status("split", "b", "none", 1),
+            up("rejected", "a", 0),
+            seen("redisops_provider_credentials_rejected", "rejected", "a", 1),
+            up("rejected", "b", 1),
+            status("rejected", "b", "429", 1),
+          ],
+          promql_expr_test: [
+            {
+              expr,
+              eval_time: "3m",
+              exp_samples: [
+                verdict("well", 1),
+                verdict("throttled", 2),
+                verdict("unexpected", 0),
+                verdict("split", 4),
+                verdict("rejected", 3),
               ],
             },
           ],

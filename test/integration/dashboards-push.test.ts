@@ -138,7 +138,35 @@ test("what others made or changed stays without force, and force overwrites it",
   expect(kept().version).toBe(3);
 });
 
-test("what Grafana adds by itself is no change", async () => {
+/** A value as Grafana 12 and later give it out: without nulls, at any depth. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).filter(([, each]) => each !== null);
+  return Object.fromEntries(kept.map(([key, each]) => [key, withoutNulls(each)]));
+}
+
+test("what Grafana adds and leaves out by itself is no change", async () => {
+  await push();
+  // What apps/dashboard/pkg/migration of Grafana does to a board of the latest schema version.
+  for (const { uid } of boards) {
+    const json = withoutNulls(kept(uid).json) as {
+      templating: { list: { type: string }[] };
+      panels: Record<string, unknown>[];
+    };
+    for (const variable of json.templating.list)
+      if (variable.type !== "constant") Object.assign(variable, { options: [] });
+    for (const panel of json.panels) {
+      delete panel.transparent;
+      if (Array.isArray(panel.links) && panel.links.length === 0) delete panel.links;
+      if (panel.type !== "row") panel.pluginVersion = "13.0.0";
+    }
+    grafana.state.keep({ ...json, id: 7, gnetId: null, timepicker: {}, weekStart: "" });
+  }
+  expect(await standings()).toEqual(boards.map(() => "same"));
+});
+
+test("what Grafana adds to annotations by itself is no change", async () => {
   await push();
   const annotations = kept().json.annotations as { list: object[] };
   const builtIn = { builtIn: 1, name: "Annotations & Alerts", type: "dashboard" };
@@ -176,6 +204,81 @@ test("a save at the same moment by somebody else is a conflict, and their board 
   expect(kept().json.title).toBe("B");
 });
 
+test("force overwrites what was compared, not what came meanwhile", async () => {
+  grafana.intercept(({ path }) => {
+    if (path === "/api/dashboards/db") grafana.state.keep({ uid: "redisops-overview", title: "Theirs" });
+    return undefined;
+  });
+  const [pushed] = await push(boards.slice(0, 1), true);
+  expect(pushed?.outcome).toBe("kept");
+  expect(kept().json.title).toBe("Theirs");
+});
+
+test("another reason than a save at the same moment is told as it is", async () => {
+  grafana.intercept(({ path }) =>
+    path === "/api/dashboards/db"
+      ? {
+          status: 412,
+          body: {
+            status: "name-exists",
+            message: "A dashboard with the same name in the folder already exists",
+          },
+        }
+      : undefined,
+  );
+  const [pushed] = await push(boards.slice(0, 1));
+  expect(pushed).toMatchObject({
+    outcome: "kept",
+    reason: expect.stringMatching(
+      /^Grafana does not replace it: A dashboard with the same name .* \(status 412\)$/,
+    ),
+  });
+});
+
+test("a board that was saved in the v2 schema stays, with force too, and the others are pushed", async () => {
+  const v2 =
+    "dashboard api version not supported, use /apis/dashboard.grafana.app/v2/namespaces/default/dashboards/x";
+  grafana.intercept(({ path }) =>
+    path === "/api/dashboards/uid/redisops-overview" ? { status: 406, body: { message: v2 } } : undefined,
+  );
+  expect((await standings()).slice(0, 2)).toEqual(["v2", "missing"]);
+  for (const force of [false, true]) {
+    const [overview, registry] = await push(boards.slice(0, 2), force);
+    expect(overview).toMatchObject({ outcome: "kept", reason: expect.stringContaining("v2 schema") });
+    expect(registry?.outcome).toBe(force ? "same" : "created");
+  }
+  expect(grafana.state.boards.has("redisops-overview")).toBe(false);
+});
+
+test("the line break that a file or variable ends in is no part of the token, nor shown", async () => {
+  grafana.intercept(() => ({ status: 502, body: { message: `no ${tokens.editor}` } }));
+  const error = await failure(compareBoards(api(`${tokens.editor}\n`), boards));
+  expect(error.message).toContain("no *** (status 502)");
+  grafana.intercept(() => undefined);
+  expect(await api(`${tokens.editor}\n`).board("none")).toBeUndefined();
+});
+
+test.each(["glsa_editor\n-distinctive", "glsa’-distinctive", " \n"])(
+  "a token that no header can carry is told before anything is sent, and not shown",
+  async (token) => {
+    const error = await failure(compareBoards(api(token), boards));
+    expect([error.code, error.exitCode]).toEqual(["SECRET_UNRESOLVED", 64]);
+    expect(error.message).toContain("grafana.token");
+    expect(grafana.requests).toEqual([]);
+  },
+);
+
+test("a redirect is not followed, and its target is told", async () => {
+  grafana.intercept(({ path }) => ({ status: 301, body: `/other${path}?token=x` }));
+  const error = await failure(compareBoards(api(), boards));
+  const { origin } = new URL(grafana.url);
+  expect(error.message).toBe(
+    `Grafana at ${grafana.url}: it redirects to ${origin}/other/api/dashboards/uid/redisops-overview (status 301)`,
+  );
+  expect(error.next).toContain("grafana.url");
+  expect(grafana.requests.length).toBe(1);
+});
+
 test.each([
   ["a token that is unknown", "glsa_other-distinctive", "GRAFANA_DENIED", "Invalid API key (status 401)"],
   ["a token that may only read", tokens.viewer, "GRAFANA_DENIED", "additional permissions"],
@@ -206,7 +309,12 @@ test.each([
     "not that of Grafana",
   ],
   ["another server’s 404", { status: 404, body: "<html>404</html>" }, "did not read the board"],
-  ["a redirect", { status: 302, body: "https://elsewhere.example/" }, "status 302"],
+  ["another server’s 404 in JSON", { status: 404, body: { error: "Not Found" } }, "did not read the board"],
+  [
+    "a redirect to another host",
+    { status: 302, body: "https://elsewhere.example/login?x=y" },
+    "it redirects to https://elsewhere.example/login (status 302)",
+  ],
   [
     "its own token in the message",
     { status: 502, body: { message: `no ${tokens.editor}` } },

@@ -243,6 +243,43 @@ describe("a run that others see", { timeout: patience }, () => {
     expect(problems).toEqual([]);
   });
 
+  it("deletes what is older than 90 days at its end, and never what decides whether a recovery failed", async () => {
+    await platform.admin.query(createRunsTable("redisops_runs"));
+    await platform.admin.query(`
+      INSERT INTO redisops_runs (run, kind, name, role, state, heartbeat_at, host)
+      SELECT run, kind, name, role, state, now() - age * interval '1 day', 'here' FROM (VALUES
+        ('old, decided since', 'recovery', 'token-buckets', 'token_bucket', 'failed', 300),
+        ('old, decides', 'recovery', 'token-buckets', 'token_bucket', 'failed', 200),
+        ('old, interrupted', 'recovery', 'token-buckets', 'token_bucket', 'interrupted', 100),
+        ('old, of another one', 'recovery', 'bloom', 'dedup', 'failed', 91),
+        ('young', 'recovery', 'bloom', 'dedup', 'failed', 89),
+        ('old drill', 'drill', 'BloomCold', 'dedup', 'interrupted', 91),
+        ('young drill', 'drill', 'BloomCold', 'dedup', 'interrupted', 89)
+      ) AS given (run, kind, name, role, state, age)`);
+    await succeed();
+    const { rows: left } = await platform.admin.query<{ run: string }>("SELECT run FROM redisops_runs");
+    expect(left.map(({ run }) => run.replace(/^bloom-.+/, "the new one")).sort()).toEqual(
+      ["old, decides", "old, interrupted", "the new one", "young", "young drill"].sort(),
+    );
+    expect(problems).toEqual([]);
+    const page = await exporter.scrape();
+    expect(page.value("redisops_recovery_last_run_failed", { recovery: "token-buckets" })).toBe(1);
+  });
+
+  it("ends as it should where its user may not delete, without a word", async () => {
+    await platform.admin.query(
+      `${createRunsTable("redisops_runs")}; CREATE ROLE runner LOGIN PASSWORD 'run'; GRANT SELECT, INSERT, UPDATE ON redisops_runs TO runner`,
+    );
+    const own = await secretFile(platform.workspace, "run");
+    await execute(
+      recoveryOf(async () => undefined),
+      contextOf(section({ user: "runner", password: own })),
+    );
+    expect(await rows()).toMatchObject([{ state: "succeeded", ended: true }]);
+    expect(problems).toEqual([]);
+    await platform.admin.query("DROP OWNED BY runner; DROP ROLE runner");
+  });
+
   it("begins the table together with another first one", async () => {
     for (let round = 0; round < 8; round += 1) {
       const runs = await Promise.all([announced(), announced(), announced()]);

@@ -5,10 +5,18 @@ import { renderNotificationTemplate, templateFileName } from "../../../alerts/no
 import { alertSeverities } from "../../../alerts/rules.ts";
 import { modes } from "../../../catalog/modes.ts";
 import { Secret } from "../../../core/config/secret.ts";
+import { parseDuration } from "../../../core/duration.ts";
 
 interface Configuration {
   readonly templates: readonly string[];
-  readonly route: { readonly receiver: string; readonly routes: readonly { readonly receiver: string }[] };
+  readonly route: {
+    readonly receiver: string;
+    readonly routes: readonly {
+      readonly receiver: string;
+      readonly group_interval?: string;
+      readonly repeat_interval?: string;
+    }[];
+  };
   readonly inhibit_rules: readonly unknown[];
   readonly receivers: readonly {
     readonly name: string;
@@ -24,7 +32,17 @@ const configuration = (receivers: Parameters<typeof renderAlertmanager>[0]["rece
 test("without webhooks all receivers are there and receive nothing", () => {
   const { receivers, route } = configuration({});
   expect(receivers).toEqual([{ name: "page" }, { name: "ticket" }, { name: "watchdog" }]);
-  expect(route).toMatchObject({ receiver: "ticket", group_by: ["role"], group_wait: "7s" });
+  expect(route).toMatchObject({ receiver: "ticket", group_by: ["platform", "role"], group_wait: "7s" });
+});
+
+test("the heartbeat is repeated every minute", () => {
+  const watchdog = configuration({}).route.routes.find(({ receiver }) => receiver === "watchdog");
+  const [interval, repeat] = [watchdog?.group_interval, watchdog?.repeat_interval].map((text) =>
+    parseDuration(text ?? ""),
+  );
+  if (interval === undefined || repeat === undefined) throw new Error("the heartbeat has no intervals");
+  // At an interval that ends with the time itself, the notification before is a little younger.
+  expect((Math.floor(repeat / interval) + 1) * interval).toBe(60_000);
 });
 
 test("a webhook is told what fires and what is over, the dead man’s switch only that it fires", () => {
@@ -98,14 +116,14 @@ test("every template that the receivers name is defined, and every one that is d
   expect(used).toEqual(defined);
 });
 
-test("inhibitions are bound to the same role", () => {
+test("inhibitions are bound to the same role of the same platform", () => {
   expect(inhibitRules.length).toBeGreaterThan(0);
-  for (const { equal } of inhibitRules) expect(equal[0]).toBe("role");
+  for (const { equal } of inhibitRules) expect(equal.slice(0, 2)).toEqual(["platform", "role"]);
   expect(configuration({}).inhibit_rules).toEqual(inhibitRules);
   expect(inhibitRules).toContainEqual({
     source_matchers: ['alertname="DedupSkipped"'],
     target_matchers: [expect.stringMatching(/^alertname=~"BloomCold\|BloomSaturated\|/)],
-    equal: ["role"],
+    equal: ["platform", "role"],
   });
 });
 
@@ -118,7 +136,7 @@ test("what is about a part of a role silences only what is about the same part",
       const common = (["provider", "account", "shard"] as const).filter(
         (label) => named(source).includes(label) && named(target).includes(label),
       );
-      expect(equal, `${source} -> ${target}`).toEqual(["role", ...common]);
+      expect(equal, `${source} -> ${target}`).toEqual(["platform", "role", ...common]);
     }
   }
 });

@@ -102,6 +102,14 @@ alerting: { runbook_base_url: https://runbooks.example/a/, dashboard_base_url: h
   }
 });
 
+test("a configuration’s alerts say of which platform they are, the committed ones do not", () => {
+  const config = parseConfig("platform: staging\nroles: {}\n", "test.yaml");
+  for (const { alert, labels } of rulesOf(renderRules(ruleOptions(config))))
+    expect(labels, alert).toMatchObject({ platform: "staging" });
+  for (const { labels } of rulesOf(renderRules(defaultRuleOptions())))
+    expect(labels).not.toHaveProperty("platform");
+});
+
 test("every recorded series has a rule, and what reads one comes after it in the same group", () => {
   const yaml = renderRules(defaultRuleOptions());
   const records = recordingsOf(yaml);

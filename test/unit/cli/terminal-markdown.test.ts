@@ -11,7 +11,7 @@ describe.each([60, 100])("every page in %i columns", (width) => {
     const prose = lines.filter((line) => !line.startsWith("    ") && !/^ {3} {4}/.test(line));
     // What has no blank cannot be broken: a metric with its matchers, a configuration key.
     for (const line of prose)
-      if (line.length > width) expect(line.trim(), line).toMatch(/redisops|thresholds\.|ALERTS/);
+      if (line.length > width) expect(line.trim(), line).toMatch(/redis-cli|redisops|thresholds\.|ALERTS/);
     expect(prose.join("\n")).not.toMatch(/\*\*|\]\(|^#|```|&lt;|<!--/m);
     expect(prose.join("\n")).not.toContain("\u001b");
   });

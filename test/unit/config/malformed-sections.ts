@@ -279,6 +279,36 @@ export const malformedSections: readonly Malformed[] = [
     'got "60", expected a duration such as 30s or 1m30s',
   ],
   [
+    "a window of nothing",
+    `${head}thresholds:\n  RegistryDown: {window: 0s}\n`,
+    "4:26 thresholds.RegistryDown.window",
+    'got "0s", expected a duration above 0',
+  ],
+  [
+    "an objective without a budget",
+    `${head}thresholds:\n  DegradedDecisionsBudgetBurn: {objective: 1}\n`,
+    "4:44 thresholds.DegradedDecisionsBudgetBurn.objective",
+    "got 1, expected less than 1",
+  ],
+  [
+    "an objective beyond all events",
+    `${head}thresholds:\n  DegradedDecisionsBudgetBurn: {objective: 2}\n`,
+    "4:44 thresholds.DegradedDecisionsBudgetBurn.objective",
+    "got 2, expected less than 1",
+  ],
+  [
+    "an objective whose page cannot fire",
+    `${head}thresholds:\n  DegradedDecisionsBudgetBurn: {objective: 0.9}\n`,
+    "4:44 thresholds.DegradedDecisionsBudgetBurn.objective",
+    "got 0.9, expected at least 0.94",
+  ],
+  [
+    "alerts that are collected for no time",
+    `${head}alerting: {group_wait: 0s}\n`,
+    "3:24 alerting.group_wait",
+    'got "0s", expected a duration above 0',
+  ],
+  [
     "a duration that is a number",
     `${head}thresholds:\n  BloomCold:\n    for: 60\n`,
     "5:10 thresholds.BloomCold.for",

@@ -8,7 +8,7 @@ import { burnRates } from "../../../catalog/slos.ts";
 import type { ThresholdOverrides } from "../../../core/config/thresholds-section.ts";
 import { signalLimit, signalValuePromql } from "../../../core/signal/promql.ts";
 import { effectiveThresholds } from "../../../core/signal/thresholds.ts";
-import { comparedSignal } from "../../../dashboards/drawn-signal.ts";
+import { comparedAlternatives, comparedSignal, percent } from "../../../dashboards/drawn-signal.ts";
 import { dashed } from "../../../dashboards/narrow.ts";
 import { boardMatchers } from "../../../dashboards/series.ts";
 import { servedModes } from "../../../dashboards/served-modes.ts";
@@ -79,6 +79,32 @@ test.each([
   }
 });
 
+test.each([
+  ["the catalog", {}],
+  ["redisops.yaml", { RegistryDown: { fallback_ratio: 0.07 } }],
+] satisfies [string, ThresholdOverrides][])(
+  "what else an alert fires on is drawn on the board of its mode, with the limit of %s",
+  (_, thresholds) => {
+    const alternatives = modes.flatMap((mode) =>
+      comparedAlternatives(mode, thresholds).map((each) => ({ mode, ...each })),
+    );
+    expect(alternatives.length).toBeGreaterThan(5);
+    for (const { mode, signal, compared: drawn } of alternatives) {
+      const limit = Number(effectiveThresholds(mode, thresholds)[signal.limit]);
+      const { dataPanels } = boardOf(mode.board, { ...defaults, thresholds });
+      const panel = dataPanels.find(({ targets = [] }) =>
+        targets.some(({ expr }) => expr === drawn.expression),
+      );
+      if (panel === undefined) throw new Error(`${mode.id}: no panel draws ${drawn.expression}`);
+      expect([colorAt(panel, limit - 1e-9), colorAt(panel, limit)], mode.id).toEqual([
+        "green",
+        mode.severity === "page" ? "red" : "orange",
+      ]);
+      expect(panel.description, mode.id).toContain(`It fires where it is above ${percent(limit)}`);
+    }
+  },
+);
+
 test("a budget is drawn with the alert’s own factors", () => {
   const budgets = modes.flatMap((mode) =>
     mode.signal.kind === "burn-rate" ? [{ mode, signal: mode.signal }] : [],
@@ -106,7 +132,9 @@ test("only an alert’s limit is drawn as a line", () => {
     for (const { id, title, type, fieldConfig, targets = [] } of dataPanels) {
       const isBudget = targets.some(({ expr }) => expr.includes("redisops:slo_errors"));
       const drawnElsewhere = modes.some((mode) =>
-        targets.some(({ expr }) => expr === comparedSignal(mode, {})?.expression),
+        [comparedSignal(mode, {}), ...comparedAlternatives(mode, {}).map(({ compared: each }) => each)].some(
+          (each) => targets.some(({ expr }) => expr === each?.expression),
+        ),
       );
       if (type !== "timeseries" || isBudget || drawnElsewhere) continue;
       const limits = fieldConfig?.defaults.thresholds?.steps.length ?? 0;

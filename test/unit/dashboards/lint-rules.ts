@@ -1,3 +1,4 @@
+import * as units from "@grafana/grafana-foundation-sdk/units";
 import type { Board, BoardPanel } from "./board.ts";
 
 /** What a rule finds wrong with a board, a line for each. */
@@ -48,9 +49,20 @@ function templated(name: string): Rule {
   };
 }
 
+const knownUnits = new Set<unknown>(Object.values(units));
+
+/** Whether a panel's unit, or that of one of its queries, is missing or unknown to Grafana. */
+function hasUnknownUnit({ fieldConfig }: BoardPanel): boolean {
+  const ofQueries = (fieldConfig?.overrides ?? []).flatMap(({ properties }) =>
+    properties.flatMap(({ id, value }) => (id === "unit" ? [value] : [])),
+  );
+  return [fieldConfig?.defaults.unit, ...ofQueries].some((unit) => !knownUnits.has(unit));
+}
+
 /**
  * The rules of Grafana's dashboard-linter by their names there, and our own. Its rules for Loki have nothing to look at here,
- * and its rule for PromQL is Prometheus's own parser (test/integration/dashboards-promql.test.ts).
+ * its rule for PromQL is Prometheus's own parser (test/integration/dashboards-promql.test.ts), and its rule for rates has an
+ * exception, the alerts' own windows (lint.test.ts). It skips state timelines; these rules do not.
  */
 export const lintRules: Readonly<Record<string, Rule>> = {
   "template-datasource-rule": ({ templating }) => {
@@ -92,10 +104,17 @@ export const lintRules: Readonly<Record<string, Rule>> = {
     ({ title, description = "" }) => title === "" || description.length <= 40,
     "no title, or no description",
   ),
-  "panel-units-rule": perPanel(queried, ({ fieldConfig }) => !fieldConfig?.defaults.unit, "no unit"),
+  "panel-units-rule": perPanel(queried, hasUnknownUnit, "no unit, or one that Grafana does not know"),
   "panel-no-targets-rule": perPanel(queried, ({ targets: own = [] }) => own.length === 0, "no query"),
   "target-job-rule": withoutMatcher("job"),
   "target-instance-rule": withoutMatcher("instance"),
+  "target-counter-agg-rule": (board) =>
+    targets(board).flatMap(({ panel, target }) =>
+      [...target.expr.matchAll(/(\w+\()?\bredisops_[a-z_]+_total\b(?:\{[^}]*\})?(\[)?/g)].flatMap(
+        ([text, call = "", range = ""]) =>
+          /^(?:rate|irate|increase)\($/.test(call) && range === "[" ? [] : [`${panel.title}: ${text}`],
+      ),
+    ),
   // Ours.
   "normal-is-told": perPanel(
     queried,

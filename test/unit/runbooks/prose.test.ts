@@ -16,6 +16,10 @@ const cases: readonly (readonly [plain: string, markdown: string])[] = [
   ["what is up is not down", "what is up is not down"],
   ["raise roles.dedup.filter.capacity, then", "raise `roles.dedup.filter.capacity`, then"],
   ["limit_per_second in redisops.yaml", "`limit_per_second` in `redisops.yaml`"],
+  ["see docs/security.md.", "see [docs/security.md](../docs/security.md)."],
+  ["pg_hba.conf, tls.ca_file, state_dir/runs", "`pg_hba.conf`, `tls.ca_file`, `state_dir/runs`"],
+  ["in roles.<role>.contract.replicas", "in `roles.<role>.contract.replicas`"],
+  ["set user_id. Then", "set `user_id`. Then"],
   ["already `quoted_here`", "already `quoted_here`"],
   ["a < b, *c* and [d]", "a &lt; b, \\*c\\* and \\[d\\]"],
 ];

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { metrics } from "../../../catalog/metrics.ts";
 import { modes } from "../../../catalog/modes.ts";
 import { effectiveThresholds } from "../../../core/signal/thresholds.ts";
 import { conditionsOf } from "../../../runbooks/conditions.ts";
@@ -42,7 +43,7 @@ test.each(modes)("$id begins with severity, role and the command or why there is
     expect(body).toMatch(new RegExp(`\`\`\`sh\n${mode.remedy.command} .*\n${mode.remedy.command} --execute`));
   } else {
     expect(body).toMatch(/No command, because:\*\* \S/);
-    expect(body).toMatch(/Instead:\*\* \S/);
+    expect(body).toMatch(/Instead:\*\*\s+\S/);
   }
 });
 
@@ -88,6 +89,39 @@ test("overridden thresholds show in the condition, in the verification and besid
   expect(page).toContain('redisops_bloom_canary_absent_ratio{role="dedup"}) > 0.2');
   expect(page).toContain("recovered when it is 0.2 or less");
   expect(page).toContain("**5s** (how long it must hold; the default is 1m)");
+});
+
+const rendered = (id: string) =>
+  modes
+    .filter((mode) => mode.id === id)
+    .map((mode) => renderRunbook(mode))
+    .join("");
+
+test("every page lists a test in which its alert fires", () => {
+  for (const { id, nature } of modes)
+    if (nature !== "heartbeat") expect(rendered(id), id).toMatch(/^- fires: \S/m);
+});
+
+test("a number that is as large in good times is not given to verify with, nor is one that is not alone called the one", () => {
+  expect(rendered("RedisShardDown")).not.toContain("has recovered when");
+  expect(rendered("PostgresPoolExhausted")).toContain("it is one of the numbers that fire the alert");
+  expect(rendered("PreferencesStale")).toContain(
+    "it is the number that fired the alert, and has recovered when it is 0:",
+  );
+});
+
+test("no page gives a histogram’s bare name to paste, which has no series", () => {
+  const histograms = Object.entries(metrics).flatMap(([name, { type }]) =>
+    type === "histogram" ? [name] : [],
+  );
+  expect(histograms).not.toEqual([]);
+  for (const { id } of modes)
+    for (const name of histograms) expect(rendered(id), id).not.toMatch(new RegExp(`^${name}$`, "m"));
+});
+
+test("steps are a list of their own", () => {
+  expect(rendered("SequenceRegressed")).toMatch(/\*\*Instead:\*\*\n\n1\. .+\n2\. .+\n3\. .+\n4\. /);
+  expect(rendered("SequenceRegressed")).toMatch(/## Recover\n\n1\. .+\n2\. /);
 });
 
 test("silencing is told on both pages", () => {
