@@ -1,23 +1,8 @@
-import { episode } from "../episode.ts";
-import type { DegradationMode, FaultSeries } from "../mode.ts";
+import { during, episode } from "../episode.ts";
+import type { DegradationMode } from "../mode.ts";
 
 const role = { role: "preferences" } as const;
 const shard = { ...role, shard: "3" } as const;
-
-const long = (
-  metric: FaultSeries["metric"],
-  labels: FaultSeries["labels"],
-  healthy: number,
-  faulty: number,
-): FaultSeries => ({
-  metric,
-  labels,
-  runs: [
-    { value: healthy, samples: 3 },
-    { value: faulty, samples: 12 },
-    { value: healthy, samples: 10 },
-  ],
-});
 
 export const RedisClusterSlotsUncovered: DegradationMode = {
   id: "RedisClusterSlotsUncovered",
@@ -140,11 +125,11 @@ export const RedisClusterSlotsUncovered: DegradationMode = {
     {
       name: "a shard is lost with its replica, and nobody mends it",
       faults: [
-        long("redisops_role_key_space_available_ratio", role, 1, 0.833333),
-        long("redisops_shard_up", shard, 1, 0),
-        long("redisops_shard_replicas_in_sync", shard, 1, 0),
-        long("redisops_redis_up", { ...role, node: "cluster-3a:6379" }, 1, 0),
-        long("redisops_redis_up", { ...role, node: "cluster-3b:6379" }, 1, 0),
+        during(12, "redisops_role_key_space_available_ratio", role, 1, 0.833333),
+        during(12, "redisops_shard_up", shard, 1, 0),
+        during(12, "redisops_shard_replicas_in_sync", shard, 1, 0),
+        during(12, "redisops_redis_up", { ...role, node: "cluster-3a:6379" }, 1, 0),
+        during(12, "redisops_redis_up", { ...role, node: "cluster-3b:6379" }, 1, 0),
       ],
       expect: [
         { at: "2m", firing: [] },
@@ -156,8 +141,8 @@ export const RedisClusterSlotsUncovered: DegradationMode = {
     {
       name: "a slot belongs to nobody after a reshard that was broken off",
       faults: [
-        long("redisops_role_key_space_available_ratio", role, 1, 0.999939),
-        long("redisops_cluster_uncovered_ratio", role, 0, 0.000061),
+        during(12, "redisops_role_key_space_available_ratio", role, 1, 0.999939),
+        during(12, "redisops_cluster_uncovered_ratio", role, 0, 0.000061),
       ],
       expect: [
         { at: "7m", firing: [] },

@@ -1,4 +1,5 @@
-import type { DegradationMode, FaultSeries } from "../mode.ts";
+import { during } from "../episode.ts";
+import type { DegradationMode } from "../mode.ts";
 import type { ThresholdSignal } from "../signal.ts";
 
 const dedup = { role: "dedup" } as const;
@@ -32,22 +33,6 @@ const cold: ThresholdSignal = {
   },
   or: unreadable,
 };
-
-const during = (
-  minutes: number,
-  metric: FaultSeries["metric"],
-  labels: FaultSeries["labels"],
-  healthy: number,
-  faulty: number,
-): FaultSeries => ({
-  metric,
-  labels,
-  runs: [
-    { value: healthy, samples: 3 },
-    { value: faulty, samples: minutes },
-    { value: healthy, samples: 10 },
-  ],
-});
 
 export const RedisReplicaLost: DegradationMode = {
   id: "RedisReplicaLost",

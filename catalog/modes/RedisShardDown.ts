@@ -1,25 +1,8 @@
-import { episode } from "../episode.ts";
-import type { DegradationMode, FaultSeries } from "../mode.ts";
+import { during, episode } from "../episode.ts";
+import type { DegradationMode } from "../mode.ts";
 
 const shard = { role: "preferences", shard: "3" } as const;
 const node = (name: string) => ({ role: "preferences", node: `${name}:6379` });
-
-/** Values minute by minute: `faulty` from the third minute on, for so long. */
-const during = (
-  minutes: number,
-  metric: FaultSeries["metric"],
-  labels: FaultSeries["labels"],
-  healthy: number,
-  faulty: number,
-): FaultSeries => ({
-  metric,
-  labels,
-  runs: [
-    { value: healthy, samples: 3 },
-    { value: faulty, samples: minutes },
-    { value: healthy, samples: 10 },
-  ],
-});
 
 export const RedisShardDown: DegradationMode = {
   id: "RedisShardDown",

@@ -1,20 +1,5 @@
-import type { DegradationMode, FaultSeries } from "../mode.ts";
-
-const during = (
-  minutes: number,
-  metric: FaultSeries["metric"],
-  labels: FaultSeries["labels"],
-  healthy: number,
-  faulty: number,
-): FaultSeries => ({
-  metric,
-  labels,
-  runs: [
-    { value: healthy, samples: 3 },
-    { value: faulty, samples: minutes },
-    { value: healthy, samples: 10 },
-  ],
-});
+import { during } from "../episode.ts";
+import type { DegradationMode } from "../mode.ts";
 
 const rule = (role: string, name: string) => ({ role, rule: name });
 
