@@ -8,7 +8,12 @@ const project = (name: string, ...folders: string[]) => ({
 /** `vitest run --project integration fallbacks` runs the files of one project whose path contains the word. */
 export default defineConfig({
   test: {
-    projects: [project("unit", "unit", "closure"), project("integration", "integration", "cli")],
+    projects: [
+      project("unit", "unit", "closure"),
+      project("integration", "integration", "cli"),
+      // By itself: it watches a whole platform, on which other tests beside it would show.
+      project("drills", "drills"),
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

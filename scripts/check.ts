@@ -31,7 +31,7 @@ function unexpectedSkips(report: string): string | undefined {
   return `skipped without being on the list in test/allowed-skips.ts:\n  ${unexpected.join("\n  ")}`;
 }
 
-function vitest(name: "unit" | "integration"): Check {
+function vitest(name: "unit" | "integration" | "drills"): Check {
   const report = join(folder, `${name}.json`);
   return {
     name,
@@ -57,6 +57,7 @@ const checks: readonly Check[] = [
   { name: "promtool and amtool", command: ["npm", "run", "--silent", "test:alerts"] },
   vitest("unit"),
   vitest("integration"),
+  vitest("drills"),
 ];
 
 const failed: string[] = [];

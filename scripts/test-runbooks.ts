@@ -7,7 +7,7 @@ if (others.length > 0 || mode.startsWith("-")) {
   process.stderr.write("Usage: npm run test:runbooks -- [part of a mode's name] [--record]\n");
   process.exit(64);
 }
-const { status } = spawnSync("vitest", ["run", "--project", "integration", "drills"], {
+const { status } = spawnSync("vitest", ["run", "--project", "drills"], {
   stdio: "inherit",
   env: {
     ...process.env,

@@ -1,24 +1,16 @@
 import { RedisopsError } from "../../core/errors.ts";
 import { withRedis } from "../servers/redis-client.ts";
-import { waitUntil } from "../wait.ts";
 import { drainBuckets, lowerSequence, stickCounters } from "./counter-faults.ts";
 import { shardOf, targetOf } from "./fault-targets.ts";
 import type { FaultName, FaultRequest } from "./faults.ts";
 import { saturateFilter } from "./filter-fault.ts";
-import { holdConnections } from "./hold-connections.ts";
 import type { Done, FaultyPlatform, Injection } from "./injection.ts";
 import type { Member } from "./member.ts";
+import { fillPool } from "./pool-fault.ts";
 import { breakSample, stalePreferences } from "./preference-faults.ts";
 import { failRecovery } from "./recovery-fault.ts";
 import { forgetConnections } from "./registry-fault.ts";
 import { serverFaults } from "./server-faults.ts";
-import type { Stores } from "./stores.ts";
-
-/** As `lab/servers` configure PgBouncer and Postgres. */
-const poolSize = 20;
-const maxConnections = 100;
-/** Connections of Postgres that stay free. */
-const connectionsLeft = 8;
 
 /** Every fault but `heal`. */
 export function injections(
@@ -121,30 +113,6 @@ async function cutShard({ members }: FaultyPlatform, shard: number): Promise<Don
     what: `shard ${shard} is cut: ${nodes.map(({ name, port }) => `${name} :${port}`).join(", ")} are killed`,
     async undo() {
       await Promise.all(nodes.map(startAgain));
-    },
-  };
-}
-
-/** First the pool, whose connections are Postgres's too; then what is left of those. */
-async function fillPool({ postgres, pgbouncer }: Stores): Promise<Done> {
-  // PgBouncer takes up to 15 s to see that a Postgres is back.
-  const pool = await waitUntil(() => holdConnections(pgbouncer.connection, poolSize), {
-    what: "connections of PgBouncer's pool",
-    deadlineMs: 30_000,
-    intervalMs: 500,
-  });
-  const rest = await holdConnections(postgres.connection, maxConnections - poolSize - connectionsLeft).catch(
-    async (error: unknown) => {
-      await pool.release();
-      throw error;
-    },
-  );
-  return {
-    target: "postgres",
-    members: ["postgres", "pgbouncer"],
-    what: `${pool.count} connections of PgBouncer's pool and ${rest.count} of Postgres's own are taken`,
-    async undo() {
-      await Promise.all([pool.release(), rest.release()]);
     },
   };
 }

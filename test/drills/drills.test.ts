@@ -12,7 +12,7 @@ import { holding } from "../../lab/drills/waiting.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { drillDigest, pageCommands, readVerified, verifiedFile } from "../../runbooks/verified.ts";
-import { changeable } from "./drills-leftovers.ts";
+import { changeable } from "./leftovers.ts";
 
 /** With it the run writes runbooks/verified.json instead of holding the pages against it. */
 const record = process.env.REDISOPS_RECORD_RUNBOOKS === "1";
