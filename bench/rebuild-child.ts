@@ -21,6 +21,7 @@ export interface RebuildReport {
 async function run(job: RebuildJob): Promise<RebuildReport> {
   const context = {
     config: parseConfig(job.configuration, "bench"),
+    options: {},
     signal: new AbortController().signal,
     onProgress: () => undefined,
     onStepEnd: () => undefined,

@@ -2,8 +2,12 @@ import type { RedisRole } from "./roles.ts";
 
 /** The recoveries by the name under which the CLI knows them, with the role that each one is for. */
 export const recoveryRoles = {
+  sequence: "sequence",
+  registry: "registry",
+  pending: "registry",
   bloom: "dedup",
   "token-buckets": "token_bucket",
+  preferences: "preferences",
 } as const satisfies Record<string, RedisRole>;
 
 export type RecoveryName = keyof typeof recoveryRoles;

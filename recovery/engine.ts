@@ -1,9 +1,11 @@
 import { performance } from "node:perf_hooks";
+import type { RecoveryName } from "../catalog/recoveries.ts";
 import { formatDuration } from "../core/duration.ts";
 import { toRedisopsError } from "../core/errors.ts";
 import { announce } from "../core/recovery-runs/announce.ts";
 import { newRunId } from "../core/recovery-runs/run-id.ts";
 import { withSpan } from "../core/tracing.ts";
+import { memoryChunks } from "./chunks.ts";
 import { earlierRates, Journal, journalFolder } from "./journal.ts";
 import type { Fact, Plan, Recovery, RecoveryContext, Run, Verification } from "./recovery.ts";
 
@@ -35,9 +37,9 @@ function incomplete({ failure }: Journal): Fact[] {
 }
 
 /** Plans a recovery. Nothing is changed. */
-export async function preparePlan<Details>(
-  recovery: Recovery<Details>,
-  context: RecoveryContext,
+export async function preparePlan<Details, Name extends RecoveryName>(
+  recovery: Recovery<Details, Name>,
+  context: RecoveryContext<Name>,
 ): Promise<PreparedPlan<Details>> {
   const plan = await withSpan(`recovery ${recovery.name} plan`, {}, async () => {
     const made = await recovery.plan(context).catch((error: unknown) => {
@@ -57,9 +59,9 @@ export async function preparePlan<Details>(
  * says so too. A verification that does not hold is part of the report. While it runs, and how it ended, is also in the
  * table of runs, where Postgres takes it.
  */
-export async function executePlan<Details>(
-  recovery: Recovery<Details>,
-  { onProgress, ...given }: RecoveryContext,
+export async function executePlan<Details, Name extends RecoveryName>(
+  recovery: Recovery<Details, Name>,
+  { onProgress, ...given }: RecoveryContext<Name>,
   plan: Plan<Details>,
 ): Promise<RunReport> {
   if (plan.refusal !== undefined) throw plan.refusal;
@@ -70,7 +72,7 @@ export async function executePlan<Details>(
     { kind: "recovery", name: recovery.name, role: recovery.role, run: id },
     given.onWarning,
   );
-  const context: RecoveryContext = {
+  const context: RecoveryContext<Name> = {
     ...given,
     onProgress: (progress) => {
       visible.progress(progress.done, progress.total);
@@ -94,7 +96,16 @@ export async function executePlan<Details>(
     journal.note({ event: "step_started", step: name });
     return carryOut(name, work);
   };
-  const run: Run = { id, step, finish };
+  const saved = new Map<string, unknown>();
+  const run: Run = {
+    id,
+    step,
+    finish,
+    pace: async () => given.signal.throwIfAborted(),
+    checkpoint: <T>(name: string) => saved.get(name) as T | undefined,
+    saveCheckpoint: async (name, value) => void saved.set(name, value),
+    chunks: memoryChunks(),
+  };
   try {
     const report = await withSpan(`recovery ${recovery.name}`, { "redisops.run": id }, async () => {
       journal.append({ event: "started", run: id, recovery: recovery.name, plan: plan.details });

@@ -1,6 +1,6 @@
 import { modes } from "../../catalog/modes.ts";
 import { exitCodes } from "../../core/error-codes.ts";
-import { recoveryPurposes } from "../../recovery/recovery.ts";
+import { recoveryCommands } from "../../recovery/options.ts";
 import { readVerified } from "../../runbooks/verified.ts";
 import { hasLab, labFaults } from "../lab-module.ts";
 import { aligned, print, printJson, styled } from "../output.ts";
@@ -125,7 +125,7 @@ export async function showCatalog({
 }): Promise<number> {
   const sources: MatrixSources = {
     files: committedFiles(),
-    recoveries: Object.keys(recoveryPurposes),
+    recoveries: Object.keys(recoveryCommands),
     faults: hasLab ? Object.keys(labFaults()) : undefined,
     verified: readVerified(),
   };

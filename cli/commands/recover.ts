@@ -2,7 +2,7 @@ import type { CommandModule } from "yargs";
 import type { RecoveryName } from "../../catalog/recoveries.ts";
 import { exitCodes } from "../../core/error-codes.ts";
 import { RedisopsError } from "../../core/errors.ts";
-import { recoveryPurposes } from "../../recovery/recovery.ts";
+import { recoveryCommands } from "../../recovery/options.ts";
 import { type CommonOptions, commonOptions, configFlag } from "../options.ts";
 import { aligned, note, print, printJson, reportError, styled } from "../output.ts";
 
@@ -32,6 +32,7 @@ async function run(name: RecoveryName, options: RecoverOptions): Promise<number>
   });
   const context = {
     config,
+    options: {},
     signal: interrupt.signal,
     onProgress: view.update.bind(view),
     onStepEnd: view.end.bind(view),
@@ -105,7 +106,7 @@ export function recoverCommand(finish: (code: number) => void): CommandModule {
     command: "recover",
     describe: "Plan a recovery, and carry it out with --execute",
     builder: (yargs) => {
-      for (const [name, purpose] of Object.entries(recoveryPurposes)) {
+      for (const [name, { purpose }] of Object.entries(recoveryCommands)) {
         yargs.command<RecoverOptions>(
           name,
           purpose,
@@ -117,7 +118,7 @@ export function recoverCommand(finish: (code: number) => void): CommandModule {
           async (options) => finish(await run(name as RecoveryName, options)),
         );
       }
-      return yargs.demandCommand(1, `Say what to recover: ${Object.keys(recoveryPurposes).join(", ")}`);
+      return yargs.demandCommand(1, `Say what to recover: ${Object.keys(recoveryCommands).join(", ")}`);
     },
     handler: () => undefined,
   };

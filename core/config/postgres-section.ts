@@ -61,6 +61,21 @@ const messages = z
   })
   .describe("Durable record of messages: what their conversations' sequence counters are held against.");
 
+const connections = z
+  .strictObject({
+    table: sqlName().default("connections").describe("Table with the newest connection of each user."),
+    user_column: sqlName().default("user_id").describe("Column with the user; should be the primary key."),
+    server_column: sqlName().default("server_id").describe("Column with the connection server."),
+    connection_column: sqlName().default("connection_id").describe("Column with the connection's id."),
+    connected_at_column: sqlName()
+      .default("connected_at")
+      .describe("Column with the time at which the connection came about."),
+    disconnected_at_column: sqlName()
+      .default("disconnected_at")
+      .describe("Column with the time at which it ended; null while it lasts."),
+  })
+  .describe("Connections: a source of the registry where there is no topic of connection events.");
+
 const runs = z
   .strictObject({
     table: sqlName()
@@ -98,6 +113,7 @@ export const postgresSection = z
         pending_deliveries: pendingDeliveries.optional(),
         preferences: preferences.optional(),
         messages: messages.optional(),
+        connections: connections.optional(),
         runs: runs.optional(),
       })
       .default({})
@@ -109,5 +125,6 @@ export type PostgresConfig = z.output<typeof postgresSection>;
 export type SentNotificationsConfig = z.output<typeof sentNotifications>;
 export type PendingDeliveriesConfig = z.output<typeof pendingDeliveries>;
 export type MessagesConfig = z.output<typeof messages>;
+export type ConnectionsConfig = z.output<typeof connections>;
 export type PreferencesConfig = z.output<typeof preferences>;
 export type PgBouncerConfig = z.output<typeof pgbouncer>;

@@ -2,8 +2,10 @@ import { z } from "zod";
 import { alertingSection } from "./alerting-section.ts";
 import { address, httpUrl, labelName, positiveDuration } from "./fields.ts";
 import { grafanaSection } from "./grafana-section.ts";
+import { kafkaSection } from "./kafka-section.ts";
 import { postgresSection } from "./postgres-section.ts";
 import { providersSection } from "./providers-section.ts";
+import { recoverySection } from "./recovery-section.ts";
 import { rolesSection } from "./redis-section.ts";
 import { type ThresholdOverrides, thresholdsSection } from "./thresholds-section.ts";
 
@@ -43,6 +45,7 @@ export const configSchema = z
     platform: labelName().describe("Short name of the platform; severe actions ask for it."),
     roles: rolesSection,
     postgres: postgresSection.optional(),
+    kafka: kafkaSection.optional(),
     providers: providersSection.default({}),
     exporter,
     prometheus: z
@@ -52,6 +55,7 @@ export const configSchema = z
     alerting: alertingSection,
     grafana: grafanaSection.optional(),
     thresholds: thresholdsSection.default({}),
+    recovery: recoverySection,
     state_dir: z
       .string()
       .optional()

@@ -5,10 +5,12 @@ import { verifyBloom } from "./bloom-verify.ts";
 import { afterSwap } from "./shadow-filter.ts";
 
 /** Rebuilds the deduplication filter from the durable record of what was sent. */
-export const bloom: Recovery<BloomDetails> = {
+export const bloom: Recovery<BloomDetails, "bloom"> = {
   name: "bloom",
   role: "dedup",
+  needsPostgres: true,
   plan: planBloom,
+  pins: async () => [],
   execute: executeBloom,
   verify: (context, plan) =>
     verifyBloom(context, plan).catch((error: unknown) => {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { version } from "../../core/version.ts";
-import { recoveryPurposes } from "../../recovery/recovery.ts";
+import { recoveryCommands } from "../../recovery/options.ts";
 import { run } from "./run.ts";
 
 const folder = fileURLToPath(new URL("transcripts/", import.meta.url));
@@ -19,7 +19,7 @@ const commands = [
   "runbook search",
   "runbook build",
   "recover",
-  ...Object.keys(recoveryPurposes).map((name) => `recover ${name}`),
+  ...Object.keys(recoveryCommands).map((name) => `recover ${name}`),
   "audit",
   "audit preferences",
   "exporter",

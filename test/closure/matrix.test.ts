@@ -4,13 +4,13 @@ import { modes } from "../../catalog/modes.ts";
 import { committedFiles } from "../../cli/catalog/committed-files.ts";
 import { type Column, type MatrixSources, matrixRow, withoutMode } from "../../cli/catalog/matrix.ts";
 import { faults } from "../../lab/platform/faults.ts";
-import { recoveryPurposes } from "../../recovery/recovery.ts";
+import { recoveryCommands } from "../../recovery/options.ts";
 import { drillDigest, pageCommands, readVerified } from "../../runbooks/verified.ts";
 import { changed, without } from "./doctored.ts";
 
 const sources: MatrixSources = {
   files: committedFiles(),
-  recoveries: Object.keys(recoveryPurposes),
+  recoveries: Object.keys(recoveryCommands),
   faults: Object.keys(faults),
   verified: readVerified(),
 };

@@ -25,6 +25,7 @@ function contextWith(signal = new AbortController().signal): RecoveryContext {
   const config = parseConfig(JSON.stringify({ platform: "test", roles: {}, state_dir: stateDir }), "test");
   return {
     config,
+    options: {},
     signal,
     onProgress: () => undefined,
     onStepEnd: () => steps.push("end"),
@@ -40,6 +41,8 @@ function recoveryOf(
   return {
     name: "bloom",
     role: "dedup",
+    needsPostgres: true,
+    pins: async () => [],
     plan: async () => ({
       target: "test",
       facts: [],

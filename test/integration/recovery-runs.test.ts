@@ -78,6 +78,7 @@ const announced = (run: Parameters<typeof announce>[1] = bloomRun) =>
 function contextOf(postgres: object | undefined, signal = new AbortController().signal): RecoveryContext {
   return {
     config: configWith(postgres),
+    options: {},
     signal,
     onProgress: () => undefined,
     onStepEnd: () => undefined,
@@ -91,7 +92,8 @@ function recoveryOf(
   holds = true,
 ): Recovery<unknown> {
   return {
-    ...{ name: "bloom", role: "dedup" },
+    ...{ name: "bloom", role: "dedup", needsPostgres: false },
+    pins: async () => [],
     plan: async () => ({
       ...{ target: "test", facts: [], steps: [], risks: [] },
       ...{ hasChanges: true, items: 100, details: {} },

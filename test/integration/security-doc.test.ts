@@ -203,6 +203,7 @@ it.each<[RecoveryName, string]>([
   const warnings: string[] = [];
   const context = {
     config: configure("recovering"),
+    options: {},
     signal: new AbortController().signal,
     onProgress: () => undefined,
     onStepEnd: () => undefined,

@@ -1,15 +1,15 @@
-import type { RolesConfig } from "../core/config/redis-section.ts";
-import type { Config } from "../core/config/schema.ts";
-import { RedisopsError } from "../core/errors.ts";
-import { connectRedis, describeTarget, type RedisConnection } from "../core/redis/connect.ts";
+import type { RolesConfig } from "../../core/config/redis-section.ts";
+import type { Config } from "../../core/config/schema.ts";
+import { RedisopsError } from "../../core/errors.ts";
+import { connectRedis, describeTarget, type RedisConnection } from "../../core/redis/connect.ts";
 import {
   type Account,
   type BucketState,
   configuredAccounts,
   fillBucket,
   readBucket,
-} from "../core/token-bucket/buckets.ts";
-import type { Plan, Recovery, RecoveryContext, Run, Verification } from "./recovery.ts";
+} from "../../core/token-bucket/buckets.ts";
+import type { Plan, Recovery, RecoveryContext, Run, Verification } from "../recovery.ts";
 
 const timeouts = { connect: 5_000, command: 5_000 };
 
@@ -119,10 +119,12 @@ async function verify(
 }
 
 /** Fills the token bucket of every configured account. */
-export const tokenBuckets: Recovery<TokenBucketDetails> = {
+export const tokenBuckets: Recovery<TokenBucketDetails, "token-buckets"> = {
   name: "token-buckets",
   role: "token_bucket",
+  needsPostgres: false,
   plan,
+  pins: async () => [],
   execute,
   verify,
 };
