@@ -12,24 +12,6 @@ const targetColumns = 28;
 /** Where the lines of the paragraphs are broken. */
 const lineColumns = 100;
 
-const noLines = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: "  ",
-};
-
 const stateStyle = (state: string) => (state === "ok" ? "green" : state === "degraded" ? "yellow" : "red");
 
 const cut = (text: string) => (text.length <= targetColumns ? text : `${text.slice(0, targetColumns - 1)}…`);
@@ -38,21 +20,18 @@ const since = (mode: HeldMode, now: number) =>
   mode.since === undefined ? "-" : formatDuration(now - Date.parse(mode.since));
 
 async function printTable(rows: readonly ShownRow[], now: number): Promise<void> {
-  const { default: Table } = await import("cli-table3");
-  const table = new Table({
-    chars: noLines,
-    style: { "padding-left": 0, "padding-right": 0, head: [], border: [], compact: true },
-    head: ["ROLE", "TARGET", "STATE", "MODE", "SINCE", "COMMAND"],
-  });
+  const { columns } = await import("./table.ts");
+  const lines: string[][] = [];
   for (const { role, target, state, modes } of rows) {
     const cells = [role, cut(target), styled(stateStyle(state), state)];
-    if (modes.length === 0) table.push([...cells, "-", "-", "-"]);
+    if (modes.length === 0) lines.push([...cells, "-", "-", "-"]);
     modes.forEach((mode, index) => {
       const own = index === 0 ? cells : ["", "", ""];
-      table.push([...own, mode.id, since(mode, now), mode.command ?? "(see below)"]);
+      lines.push([...own, mode.id, since(mode, now), mode.command ?? "(see below)"]);
     });
   }
-  for (const line of table.toString().split("\n")) print(line.trimEnd());
+  const head = ["ROLE", "TARGET", "STATE", "MODE", "SINCE", "COMMAND"];
+  for (const line of columns(head, lines)) print(line);
 }
 
 /** Puts as many parts on a line as fit. */

@@ -3,6 +3,10 @@ export const exitCodes = {
   done: 0,
   failed: 1,
   planHasChanges: 2,
+  stale: 3,
+  notConfirmed: 4,
+  resumable: 5,
+  lockHeld: 6,
   verificationFailed: 7,
   notOverwritten: 8,
   usage: 64,
@@ -19,6 +23,7 @@ interface ErrorCode {
 }
 
 const { failed, usage, webConfig, interrupted, verificationFailed, notOverwritten, denied } = exitCodes;
+const { stale, notConfirmed, resumable, lockHeld } = exitCodes;
 
 /** Every error that redisops reports. Codes are stable: scripts may depend on them. */
 export const errorCodes = {
@@ -142,9 +147,44 @@ export const errorCodes = {
     next: "Read the server’s message.",
     exitCode: failed,
   },
+  KAFKA_UNREACHABLE: {
+    meaning: "No Kafka broker can be reached.",
+    next: "Check kafka.brokers in redisops.yaml, and the network between here and the brokers.",
+    exitCode: failed,
+  },
+  KAFKA_TIMEOUT: {
+    meaning: "A Kafka broker did not answer before the deadline.",
+    next: "Look at the broker’s load and disk, then run the command again.",
+    exitCode: failed,
+  },
+  KAFKA_AUTH: {
+    meaning: "Kafka rejects the credentials, or the user may not read the topic.",
+    next: "Compare username, password and mechanism with the brokers’, and the ACLs with docs/security.md.",
+    exitCode: failed,
+  },
+  KAFKA_TOPIC_MISSING: {
+    meaning: "A configured topic does not exist.",
+    next: "Correct its name under kafka in redisops.yaml.",
+    exitCode: failed,
+  },
+  KAFKA_ERROR: {
+    meaning: "Kafka answered with an error.",
+    next: "Read the broker’s message.",
+    exitCode: failed,
+  },
   PGBOUNCER_UNAVAILABLE: {
     meaning: "PgBouncer’s console did not give a usable answer.",
     next: "Check that PgBouncer runs, and postgres.pgbouncer in redisops.yaml: its user has to be one of PgBouncer’s stats_users.",
+    exitCode: failed,
+  },
+  DELIVERY_FAILED: {
+    meaning: "Waiting messages were not taken by what recovery.pending.delivery names.",
+    next: "Check that it is up and takes messages, then run the command again.",
+    exitCode: failed,
+  },
+  REGISTRY_COLD: {
+    meaning: "The registry does not have the entries of the live connections.",
+    next: "Run redisops recover registry first.",
     exitCode: failed,
   },
   MESSAGE_NOT_ACCEPTED: {
@@ -160,6 +200,11 @@ export const errorCodes = {
   PROVIDER_UNAVAILABLE: {
     meaning: "A provider did not answer its probe, or rejected the credentials.",
     next: "Check base_url and the account’s credentials in redisops.yaml, and the provider’s status page.",
+    exitCode: failed,
+  },
+  PROVIDER_BLOCKS: {
+    meaning: "The provider still blocks every account whose bucket is to be filled.",
+    next: "Wait until the provider takes requests again; --force-blocked fills the buckets all the same.",
     exitCode: failed,
   },
   PROMETHEUS_UNAVAILABLE: {
@@ -204,6 +249,11 @@ export const errorCodes = {
     next: "Raise roles.dedup.filter.capacity, or shorten postgres.tables.sent_notifications.window.",
     exitCode: failed,
   },
+  FILTER_REPLICA_BEHIND: {
+    meaning: "A replica does not hold the new filter as the primary does, so the new filter was not put in place.",
+    next: "Look at the replica’s replication link and its version of the module, then run the command again.",
+    exitCode: failed,
+  },
   CANARY_WRONG: {
     meaning: "A value of redisops’ own did not come back from Redis as it was written, or not at all.",
     next: "The server answers but does not keep what it is given: look for a restart, a failover to a replica that lagged, or eviction.",
@@ -221,8 +271,58 @@ export const errorCodes = {
   },
   JOURNAL_UNWRITABLE: {
     meaning: "The journal of the run cannot be written, so its next step was not begun.",
-    next: "Free disk space or set state_dir in redisops.yaml to a writable folder, then run the command again.",
+    next: "Free disk space or set state_dir in redisops.yaml to a writable folder, then go on.",
     exitCode: failed,
+  },
+  PLAN_INVALID: {
+    meaning: "The file is not a plan that redisops saved, or it is of another platform or version.",
+    next: "Save a new one: redisops recover <name> --out <file>.",
+    exitCode: usage,
+  },
+  PLAN_STALE: {
+    meaning: "What the plan or the run rests on has changed since: its source or its target is another one.",
+    next: "Make a new plan, and read it before it is carried out.",
+    exitCode: stale,
+  },
+  NOT_CONFIRMED: {
+    meaning: "The action is severe and was not confirmed by naming platform and role.",
+    next: "Read the plan’s risks; then add --confirm=<platform>/<role>.",
+    exitCode: notConfirmed,
+  },
+  LOCK_HELD: {
+    meaning: "Another run works on the same role.",
+    next: "Wait for it: redisops recover list shows it. A run that was killed frees the role within ten seconds.",
+    exitCode: lockHeld,
+  },
+  LOCK_UNAVAILABLE: {
+    meaning: "The lock of the role cannot be taken: its tables or its folder cannot be written.",
+    next: "Grant what docs/recovery-runs.md lists, or set state_dir in redisops.yaml to a writable folder.",
+    exitCode: failed,
+  },
+  FENCED_OFF: {
+    meaning: "Another run has taken the role over, so this one writes nothing any more.",
+    next: "Look at redisops recover list; the run that has the role goes on.",
+    exitCode: stale,
+  },
+  TARGET_OVERLOADED: {
+    meaning: "The target’s load went above the limit at which a recovery ends.",
+    next: "Let it calm down, then resume with a lower --max-rate; recovery.limits in redisops.yaml has the limits.",
+    exitCode: resumable,
+  },
+  TARGET_CHANGED: {
+    meaning: "The target restarted or failed over during the run: what was written before may be gone.",
+    next: "Resume the run: it begins anew on the new target.",
+    exitCode: resumable,
+  },
+  RUN_UNKNOWN: {
+    meaning: "There is no run of that id, neither on this machine nor in Postgres.",
+    next: "redisops recover list shows those that are known.",
+    exitCode: usage,
+  },
+  RUN_FINISHED: {
+    meaning: "The run is finished: there is nothing to resume, to join or to throttle.",
+    next: "Make a new plan where there is more to do.",
+    exitCode: usage,
   },
   EXPOSURES_UNAVAILABLE: {
     meaning: "The folder in which notifications are recorded that were sent on assumption cannot be used.",

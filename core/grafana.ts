@@ -36,6 +36,7 @@ const stored = z.object({
 });
 const saved = z.object({ version: z.number() });
 const folder = z.object({ uid: z.string(), title: z.string() });
+const annotation = z.object({ id: z.number() });
 const refusal = z.object({
   message: z.string().optional(),
   title: z.string().optional(),
@@ -60,7 +61,7 @@ interface Answer {
 /** What an HTTP header can carry of a token: printable ASCII. */
 const headerToken = /^[\x20-\x7e]+$/;
 
-/** Grafana's HTTP API, as far as boards need it. Each call ends by `timeout`, and no error tells the token. */
+/** Grafana's HTTP API, as far as boards and the marks of recoveries need it. Each call ends by `timeout`, and no error tells the token. */
 export class GrafanaApi {
   readonly #config: GrafanaConfig;
 
@@ -110,6 +111,24 @@ export class GrafanaApi {
     // Somebody else may have created it meanwhile: 409 by the documentation, 412 of older versions.
     const raced = answer.status === 409 || answer.status === 412 ? await this.#knownFolder(title) : undefined;
     return raced ?? this.#parsed(folder, this.#expectOk(answer, `create the folder “${title}”`)).uid;
+  }
+
+  /** Marks a moment on all boards; answers the mark's id. Times are milliseconds since 1970. */
+  async addAnnotation(mark: {
+    readonly time: number;
+    readonly tags: readonly string[];
+    readonly text: string;
+  }): Promise<number> {
+    const answer = await this.#call("POST", "api/annotations", mark);
+    return this.#parsed(annotation, this.#expectOk(answer, "add an annotation")).id;
+  }
+
+  /** Makes a mark last until a moment. */
+  async endAnnotation(
+    id: number,
+    change: { readonly timeEnd: number; readonly text: string },
+  ): Promise<void> {
+    this.#expectOk(await this.#call("PATCH", `api/annotations/${id}`, change), "change an annotation");
   }
 
   async #knownFolder(title: string): Promise<string | undefined> {
@@ -171,7 +190,7 @@ export class GrafanaApi {
     throw this.#error("GRAFANA_UNAVAILABLE", "the answer is not that of Grafana", { cause: result.error });
   }
 
-  async #call(method: "GET" | "POST", path: string, body?: unknown): Promise<Answer> {
+  async #call(method: "GET" | "POST" | "PATCH", path: string, body?: unknown): Promise<Answer> {
     const { url, timeout } = this.#config;
     const token = this.#token();
     const deadline = parseDuration(timeout);

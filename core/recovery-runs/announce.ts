@@ -9,6 +9,7 @@ import { messageOf, RedisopsError } from "../errors.ts";
 import { connectPostgres, describePostgres, type PostgresConnection } from "../postgres/connect.ts";
 import { postgresError } from "../postgres/postgres-error.ts";
 import { newRunId } from "./run-id.ts";
+import { isCreatedMeanwhile } from "./run-tables.ts";
 import { createRunsTable, deleteOldRuns, type RunOutcome, runsTable, runsTableExists } from "./table.ts";
 
 /** A run that others are to see: of a recovery, or a drill of the degradation mode that `name` says. */
@@ -33,9 +34,6 @@ const timeouts = { connect: 3_000, statement: 2_000 };
 const patience = 5_000;
 /** Pause between two tries to write down the end, in milliseconds. */
 const endPause = 250;
-
-/** Two first runs at once: the other one has created the table. */
-const createdMeanwhile = new Set(["23505", "42P07", "42710"]);
 
 /** A row in the table of runs, kept fresh until the run ends. */
 class RunRow implements Announcement {
@@ -90,9 +88,7 @@ class RunRow implements Announcement {
     return this.#work(async ({ client }) => {
       if (!(await runsTableExists(client, this.#table))) {
         await client.query(createRunsTable(this.#table)).catch((error: unknown) => {
-          const code =
-            typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-          if (!createdMeanwhile.has(String(code))) throw error;
+          if (!isCreatedMeanwhile(error)) throw error;
         });
       }
       await client.query(
@@ -194,7 +190,7 @@ export async function announce(
 ): Promise<Announcement> {
   const invisible = (why: string) => onProblem(`others cannot see this run: ${why}`);
   if (postgres === undefined) {
-    invisible("redisops.yaml has no postgres, where it would be written down");
+    onProblem("others cannot see this run, nor its lock: redisops.yaml has no postgres, where both would be");
     return unseen;
   }
   const row = new RunRow(postgres, announced.run ?? newRunId(announced.name), onProblem);

@@ -3,7 +3,7 @@ import type { PostgresConfig } from "../config/postgres-section.ts";
 import { quoteName } from "../postgres/connect.ts";
 
 /** The table's name where redisops.yaml gives none. */
-const defaultTable = "redisops_runs";
+export const defaultRunsTable = "redisops_runs";
 
 /** Days for which a run that decides nothing any more is kept. */
 const keptDays = 90;
@@ -15,7 +15,7 @@ export type RunOutcome = "succeeded" | "failed" | "interrupted";
 
 /** The table of runs, quoted. */
 export function runsTable({ tables }: Pick<PostgresConfig, "tables">): string {
-  return quoteName(tables.runs?.table ?? defaultTable);
+  return quoteName(tables.runs?.table ?? defaultRunsTable);
 }
 
 /** Whether the table is there. Asking for a table that is not there would fill the server's log with errors. */

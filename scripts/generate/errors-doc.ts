@@ -5,6 +5,12 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: "Done, or there was nothing to do. A recovery that acted has also been verified.",
   failed: "The command could not do its work. The message says what happened and what to do next.",
   planHasChanges: "A plan was printed and nothing was changed. The same command with `--execute` acts.",
+  stale:
+    "What a plan or a run rests on has changed, or another run has the role by now. Nothing more was written.",
+  notConfirmed: "A severe action was not confirmed by naming platform and role. Nothing was changed.",
+  resumable:
+    "The run stopped half-way. Everything that it wrote stands; the message says how to resume it (`redisops recover resume <run>`).",
+  lockHeld: "Another run works on the role. Nothing was changed.",
   verificationFailed: "The recovery acted, and the check afterwards does not hold.",
   notOverwritten:
     "A board in Grafana was left as it is, because redisops did not make it or somebody has changed it since.",
@@ -12,7 +18,8 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   usage: "The command line or the configuration is at fault. Nothing was changed.",
   webConfig:
     "The file of `redisops exporter --web.config.file`, or a certificate or key that it names, is at fault.",
-  interrupted: "Interrupted by a signal (Ctrl-C), between two steps. Doing it again is safe.",
+  interrupted:
+    "Interrupted by a signal (Ctrl-C), at a safe point. A run can be resumed; doing it again is safe as well.",
 };
 
 const exampleError = JSON.stringify(

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseConfig } from "../../core/config/load.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
-import { earlierRates } from "../../recovery/journal.ts";
 import type { Recovery, RecoveryContext, Run } from "../../recovery/recovery.ts";
+import { earlierRates } from "../../recovery/run/journal.ts";
 import { eventsOf, readJournals, wholeRun } from "../fixtures/journal.ts";
 
 let stateDir: string;
@@ -88,7 +88,10 @@ describe("the recovery engine", () => {
     const report = await execute(recoveryOf(oneStep));
     expect(report.verification.holds).toBe(true);
     expect(eventsOf(onlyJournal())).toEqual(wholeRun("act"));
-    expect(onlyJournal()[0]).toMatchObject({ run: report.run, plan: { kept: "in the journal" } });
+    expect(onlyJournal()[0]).toMatchObject({
+      run: report.run,
+      plan: { details: { kept: "in the journal" } },
+    });
     expect(onlyJournal().at(-1)).toMatchObject({ holds: true, figures: { measured: 1 } });
     expect(steps).toEqual(["act", "end", "end"]);
   });
@@ -198,7 +201,7 @@ describe("the expected duration of a plan", () => {
     past("bloom-garbage.jsonl", "\u0000\u0001 not JSON");
     past("bloom-empty.jsonl", "");
     past("bloom-null.jsonl", "null\n[]\n7\n");
-    past("bloom-torn.jsonl", `${executed(1e9, 1)}{"at":"2026-01-01T0`);
+    past("bloom-torn.jsonl", `{"at":"2026-01-01T0`);
     past("bloom-odd-1.jsonl", executed("many", 1));
     past("bloom-odd-2.jsonl", executed(100, 0));
     past("bloom-odd-3.jsonl", executed(0, 10));

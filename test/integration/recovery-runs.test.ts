@@ -7,10 +7,11 @@ import type { PostgresConfig } from "../../core/config/postgres-section.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { type Announcement, announce } from "../../core/recovery-runs/announce.ts";
 import { latestRuns } from "../../core/recovery-runs/latest-runs.ts";
+import { createRunTables, runTables } from "../../core/recovery-runs/run-tables.ts";
 import { createRunsTable } from "../../core/recovery-runs/table.ts";
 import { startRedis } from "../../lab/servers/redis.ts";
 import { waitUntil } from "../../lab/wait.ts";
-import { executePlan, preparePlan } from "../../recovery/engine.ts";
+import { executePlan, preparePlan, type RunSettings } from "../../recovery/engine.ts";
 import { recoveries } from "../../recovery/recoveries.ts";
 import type { Recovery, RecoveryContext, Run } from "../../recovery/recovery.ts";
 import { patience } from "../fixtures/processes.ts";
@@ -103,9 +104,13 @@ function recoveryOf(
   };
 }
 
-async function execute(recovery: Recovery<unknown>, context = contextOf(section())) {
+async function execute(
+  recovery: Recovery<unknown>,
+  context = contextOf(section()),
+  settings: RunSettings = {},
+) {
   const { plan } = await preparePlan(recovery, context);
-  return executePlan(recovery, context, plan);
+  return executePlan(recovery, context, plan, settings);
 }
 
 const succeed = () => execute(recoveryOf(async () => undefined));
@@ -123,12 +128,18 @@ async function rows(): Promise<readonly Record<string, unknown>[]> {
   return found.rows;
 }
 
-/** Makes every run older, as time would. */
-const age = (seconds: number) =>
-  platform.admin.query(
+/** Makes every run and every lock older, as time would. */
+async function age(seconds: number): Promise<void> {
+  await platform.admin.query(
     "UPDATE redisops_runs SET started_at = started_at - $1 * interval '1 s', heartbeat_at = heartbeat_at - $1 * interval '1 s', ended_at = ended_at - $1 * interval '1 s'",
     [seconds],
   );
+  await createRunTables(platform.admin, runTables({ tables: {} }));
+  await platform.admin.query(
+    "UPDATE redisops_runs_locks SET heartbeat_at = heartbeat_at - $1 * interval '1 s'",
+    [seconds],
+  );
+}
 
 /** What the page says of the rebuild: whether it runs, and whether its last run failed. */
 async function verdict(): Promise<readonly [running: unknown, failed: unknown]> {
@@ -272,6 +283,9 @@ describe("a run that others see", { timeout: patience }, () => {
     await platform.admin.query(
       `${createRunsTable("redisops_runs")}; CREATE ROLE runner LOGIN PASSWORD 'run'; GRANT SELECT, INSERT, UPDATE ON redisops_runs TO runner`,
     );
+    const { locks, journal, chunks } = runTables({ tables: {} });
+    await createRunTables(platform.admin, runTables({ tables: {} }));
+    await platform.admin.query(`GRANT SELECT, INSERT, UPDATE ON ${locks}, ${journal}, ${chunks} TO runner`);
     const own = await secretFile(platform.workspace, "run");
     await execute(
       recoveryOf(async () => undefined),
@@ -371,19 +385,23 @@ describe("the page of the runs", { timeout: patience }, () => {
 });
 
 describe("a run that cannot be made visible goes on, and says so once,", { timeout: patience }, () => {
-  /** Carries out an empty recovery; what it said. */
-  async function saidBy(postgres: object | undefined): Promise<readonly string[]> {
+  /** Carries out an empty recovery; what it said besides that its lock is a file. */
+  async function saidBy(
+    postgres: object | undefined,
+    lock: RunSettings["lock"] = "file",
+  ): Promise<readonly string[]> {
     const { verification } = await execute(
       recoveryOf(async () => undefined),
       contextOf(postgres),
+      { lock },
     );
     expect(verification.holds).toBe(true);
-    return problems;
+    return problems.filter((problem) => !problem.startsWith("the lock is a file on this machine"));
   }
 
   it("without Postgres in redisops.yaml", async () => {
     expect(await saidBy(undefined)).toEqual([
-      "others cannot see this run: redisops.yaml has no postgres, where it would be written down",
+      "others cannot see this run, nor its lock: redisops.yaml has no postgres, where both would be",
     ]);
   });
 
@@ -409,7 +427,7 @@ describe("a run that cannot be made visible goes on, and says so once,", { timeo
     await platform.admin.query(createRunsTable("redisops_runs"));
     const holder = await connectAdmin(platform.postgres);
     await holder.query("BEGIN; LOCK TABLE redisops_runs IN ACCESS EXCLUSIVE MODE");
-    expect(await saidBy(section())).toEqual([
+    expect(await saidBy(section(), "postgres")).toEqual([
       expect.stringMatching(/^others cannot see this run: .+statement timeout/),
     ]);
     await holder.end();
@@ -491,7 +509,7 @@ describe("redisops recover", { timeout: patience }, () => {
     const plain = await run();
     expect(plain).toMatchObject({ code: 0 });
     expect(plain.stderr).toBe(
-      "warning: others cannot see this run: redisops.yaml has no postgres, where it would be written down\n",
+      "warning: others cannot see this run, nor its lock: redisops.yaml has no postgres, where both would be\n",
     );
     await withRedis(redis.port, (client) => client.call(emptied[0] ?? "", ...emptied.slice(1)));
     const json = await run("--json");
