@@ -28,6 +28,12 @@ function rate(phase: Phase): string {
     : `${Math.round(perSecond).toLocaleString("en-US")} ${phase.unit}/s`;
 }
 
+/** Milliseconds that the rest takes at the rate so far; undefined where that says nothing. */
+function timeLeft({ done, total }: Progress, phase: Phase): number | undefined {
+  if (total === undefined || done <= 0 || done >= total) return undefined;
+  return ((performance.now() - phase.started) / done) * (total - done);
+}
+
 function amount(value: number, unit: string): string {
   return unit === "bytes"
     ? `${(value / 1_048_576).toFixed(1)} MiB`
@@ -102,11 +108,14 @@ function terminalView(): ProgressView {
 function lineView(): ProgressView {
   let last = performance.now();
   return new PhaseView(
-    ({ phase, done, total, unit }, state) => {
+    (progress, state) => {
       if (performance.now() - last < lineInterval) return;
       last = performance.now();
+      const { phase, done, total, unit } = progress;
+      const left = timeLeft(progress, state);
+      const eta = left === undefined ? "" : `, ETA ${formatDuration(left)}`;
       const share = total === undefined || total === 0 ? "" : ` (${((done / total) * 100).toFixed(0)} %)`;
-      note(`  ${phase}: ${amount(done, unit)}${share}, ${rate(state)}`);
+      note(`  ${phase}: ${amount(done, unit)}${share}, ${rate(state)}${eta}`);
     },
     () => undefined,
     (phase) => note(`  ${summary(phase)}`),
@@ -114,8 +123,12 @@ function lineView(): ProgressView {
 }
 
 function jsonView(): ProgressView {
-  const write = (event: string, phase: Phase, total?: number) =>
-    note(JSON.stringify({ event, phase: phase.name, done: phase.done, total, unit: phase.unit }));
+  const write = (event: string, phase: Phase, total?: number) => {
+    const { name, done, unit } = phase;
+    const left = timeLeft({ phase: name, done, unit, ...(total === undefined ? {} : { total }) }, phase);
+    const eta_seconds = left === undefined ? undefined : Math.ceil(left / 1000);
+    note(JSON.stringify({ event, phase: name, done, total, unit, eta_seconds }));
+  };
   let last = performance.now();
   return new PhaseView(
     ({ total }, phase) => {

@@ -17,6 +17,7 @@ function recoverySamples({ recovery, role, startedAt, endedAt, failed, running }
     ...(endedAt === undefined
       ? []
       : [sample("redisops_recovery_last_end_timestamp_seconds", labels, endedAt)]),
+    ...(running === undefined ? [] : [sample("redisops_recovery_paused", labels, running.paused ? 1 : 0)]),
     ...(running?.share === undefined ? [] : [sample("redisops_recovery_done_ratio", labels, running.share)]),
   ];
 }

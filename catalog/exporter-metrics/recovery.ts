@@ -32,6 +32,12 @@ export const recoveryMetrics = {
     help: "How far the present phase of the run under way is, 0 to 1; absent where none is, or its size is not known.",
     labels: ["role", "recovery"],
   },
+  redisops_recovery_paused: {
+    type: "gauge",
+    emitter: "exporter",
+    help: "1 while the run under way waits because its target is under load (recovery.limits in redisops.yaml), 0 while it works; absent while none is under way.",
+    labels: ["role", "recovery"],
+  },
   redisops_drill_running: {
     type: "gauge",
     emitter: "exporter",

@@ -22,6 +22,8 @@ export type AnnouncedRun = { readonly role: Role; readonly run?: string } & (
 export interface Announcement {
   /** How far the run is; written with the next heartbeat. Cheap enough to be called at any rate. */
   progress(done: number, total?: number): void;
+  /** Whether the run waits for its target’s load to fall; written with the next heartbeat. */
+  paused(paused: boolean): void;
   /** Writes down how the run ended; takes a few seconds at most. */
   end(outcome: RunOutcome, code?: ErrorCodeName): Promise<void>;
 }
@@ -43,6 +45,7 @@ class RunRow implements Announcement {
   readonly #onProblem: (problem: string) => void;
   #connection: PostgresConnection | undefined;
   #progress: { readonly done: number; readonly total: number | undefined } | undefined;
+  #paused = false;
   #heartbeat: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
   #waiting = false;
@@ -71,6 +74,10 @@ class RunRow implements Announcement {
 
   progress(done: number, total?: number): void {
     this.#progress = { done, total };
+  }
+
+  paused(paused: boolean): void {
+    this.#paused = paused;
   }
 
   async end(outcome: RunOutcome, code?: ErrorCodeName): Promise<void> {
@@ -102,7 +109,7 @@ class RunRow implements Announcement {
     await this.#beating;
     while (!this.#ended && !this.#abandoned) {
       try {
-        await this.#update("state = $4, ended_at = clock_timestamp(), error_code = $5", [
+        await this.#update("state = $5, ended_at = clock_timestamp(), error_code = $6", [
           outcome,
           code ?? null,
         ]);
@@ -145,12 +152,19 @@ class RunRow implements Announcement {
   }
 
   #update(more?: string, values: readonly unknown[] = []): Promise<void> {
-    const set = ["heartbeat_at = clock_timestamp()", "done = $2", "total = $3", ...(more ? [more] : [])];
+    const set = [
+      "heartbeat_at = clock_timestamp()",
+      "done = $2",
+      "total = $3",
+      "paused = $4",
+      ...(more ? [more] : []),
+    ];
     return this.#work(async ({ client }) => {
       await client.query(`UPDATE ${this.#table} SET ${set.join(", ")} WHERE run = $1`, [
         this.#run,
         this.#progress?.done ?? null,
         this.#progress?.total ?? null,
+        this.#paused && !this.#ended && more === undefined,
         ...values,
       ]);
     });
@@ -176,7 +190,11 @@ class RunRow implements Announcement {
   }
 }
 
-const unseen: Announcement = { progress: () => undefined, end: async () => undefined };
+const unseen: Announcement = {
+  progress: () => undefined,
+  paused: () => undefined,
+  end: async () => undefined,
+};
 
 /**
  * Makes a run visible: boards, annotations and alerts show it, and a run that dies without a word counts as failed

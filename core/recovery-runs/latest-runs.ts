@@ -13,8 +13,11 @@ export interface RecoveryRuns {
   readonly endedAt: number | undefined;
   /** Whether the run that ended last failed or died; one that was interrupted on request does not count. */
   readonly failed: boolean;
-  /** The run that is under way, the latest of several; `share` is how far its present phase is, where that is known. */
-  readonly running: { readonly share: number | undefined } | undefined;
+  /**
+   * The run that is under way, the latest of several; `share` is how far its present phase is, where that is known;
+   * `paused`: it waits for its target's load to fall.
+   */
+  readonly running: { readonly share: number | undefined; readonly paused: boolean } | undefined;
 }
 
 /** A drill that is under way, as its row has it: `mode` and `role` may be anything. */
@@ -33,6 +36,7 @@ interface Row {
   readonly seen: number;
   readonly done: number | null;
   readonly total: number | null;
+  readonly paused: boolean;
 }
 
 /** Rows that are read of one recovery, besides the one that decides whether it failed. */
@@ -42,10 +46,10 @@ const mostDrills = 100;
 
 function latestRunsQuery(table: string): string {
   const alive = `state = 'running' AND heartbeat_at > now() - $3 * interval '1 second'`;
-  const columns = `run, kind, name, role, state, ${alive} AS alive, started_at, heartbeat_at, done, total`;
+  const columns = `run, kind, name, role, state, ${alive} AS alive, started_at, heartbeat_at, done, total, paused`;
   const ofRecovery = `FROM ${table} WHERE kind = 'recovery' AND name = asked.recovery AND role = asked.of_role`;
   return `
-    SELECT kind, name, role, state, alive, done, total,
+    SELECT kind, name, role, state, alive, done, total, paused,
            extract(epoch FROM started_at)::float8 AS started, extract(epoch FROM heartbeat_at)::float8 AS seen
     FROM (
       SELECT found.* FROM unnest($1::text[], $2::text[]) AS asked (recovery, of_role) CROSS JOIN LATERAL (
@@ -75,7 +79,7 @@ function summary(recovery: RecoveryName, rows: readonly Row[]): RecoveryRuns | u
     startedAt: latest.started,
     endedAt: ended[0]?.seen,
     failed: decisive !== undefined && decisive.state !== "succeeded",
-    running: running === undefined ? undefined : { share: shareOf(running) },
+    running: running === undefined ? undefined : { share: shareOf(running), paused: running.paused },
   };
 }
 

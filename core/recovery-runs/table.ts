@@ -44,6 +44,7 @@ export function createRunsTable(table: string): string {
       ended_at timestamptz,
       done float8,
       total float8,
+      paused boolean NOT NULL DEFAULT false,
       host text NOT NULL,
       error_code text,
       UNIQUE (kind, name, role, heartbeat_at, run),

@@ -7,6 +7,7 @@ import {
   recoveryDuration,
   recoveryLast,
   recoveryOutcome,
+  recoveryPaused,
   recoveryProgress,
 } from "./panels.ts";
 
@@ -17,7 +18,7 @@ export function recoveriesBoard(): BoardSpec {
     description:
       "Recoveries that redisops carries out: which run, how far they are, how the latest ended and how long it took; drills, and the failovers beside them.",
     rows: [
-      { id: "recoveries:now", panels: [recoveriesRunning, recoveryProgress] },
+      { id: "recoveries:now", panels: [recoveriesRunning, recoveryProgress, recoveryPaused] },
       {
         id: "recoveries:latest",
         title: "How the latest runs ended",

@@ -16,8 +16,8 @@ export const recoveriesRunning: DataPanel = statePanel(
     id: "recoveries-running",
     title: "Recoveries under way",
     meaning:
-      "Each run of redisops recover --execute, from its start until its verification has ended, as it says of itself every 5 s in Postgres. One that says nothing for 30 s, because it was killed or does not reach Postgres, is at rest here and failed in “Latest run of each recovery”. Nothing keeps two runs of the same recovery apart: look here before you start one.",
-    normal: "nothing runs; never two of the same recovery.",
+      "Each run of redisops recover --execute, from its start until its verification has ended, as it says of itself every 5 s in Postgres. One that says nothing for 30 s, because it was killed or does not reach Postgres, is at rest here and failed in “Latest run of each recovery”. A second run of the same role is refused while one is under way, as long as both keep their lock in Postgres; redisops recover join lets another machine help it.",
+    normal: "nothing runs; never two of one role.",
     width: 12,
     height: 8,
     queries: [{ expression: maxBy(run, "redisops_recovery_running"), legend, present: afterRun }],
@@ -49,13 +49,35 @@ export const recoveryProgress: DataPanel = {
   empty: "No recovery is under way, or its size is not known, or no exporter was scraped.",
 };
 
+/** Whether they wait. */
+export const recoveryPaused: DataPanel = statePanel(
+  {
+    id: "recovery-paused",
+    title: "Runs that wait",
+    meaning:
+      "Whether the run under way waits because its Redis answers slowly, a replica is too far behind, or Postgres is slow or short of connections (recovery.limits in redisops.yaml). It goes on by itself; redisops recover show says what it waits for, redisops recover throttle takes load off it for good.",
+    normal: "no row, or one that works; short waits now and then.",
+    width: 12,
+    height: 8,
+    queries: [
+      {
+        expression: maxBy(run, "redisops_recovery_paused"),
+        legend,
+        present: { after: "a recovery is under way" },
+      },
+    ],
+    empty: "No recovery is under way, or no exporter was scraped.",
+  },
+  { zero: "works", one: "waits", bad: 1, color: colors.ticket },
+);
+
 /** How they ended. */
 export const recoveryOutcome: DataPanel = statePanel(
   {
     id: "recovery-failed",
     title: "Latest run of each recovery",
     meaning:
-      "Whether the latest run failed or its verification did not hold. A run that was killed counts as failed from 30 s after its last sign of life; one that was stopped with Ctrl-C does not count. Failed stays until a later run of the same recovery succeeds: what it was meant to mend is not mended until then, and a new run starts from the beginning.",
+      "Whether the latest run failed or its verification did not hold. A run that was killed counts as failed from 30 s after its last sign of life; one that was stopped with Ctrl-C does not count. Failed stays until a later run of the same recovery succeeds: what it was meant to mend is not mended until then; redisops recover resume goes on where it stopped.",
     normal: "every row succeeded.",
     width: 12,
     height: 8,

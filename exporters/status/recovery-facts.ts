@@ -13,7 +13,9 @@ function recoveryFact(read: Read, role: Role, recovery: RecoveryName, now: numbe
     const share = read("redisops_recovery_done_ratio", labels);
     const far = share === undefined ? "" : `, ${Math.floor(share * 100)} % of its present phase`;
     const began = ago(read("redisops_recovery_last_start_timestamp_seconds", labels));
-    facts.push(`recover ${recovery} is under way, began ${began}${far}`);
+    const waits =
+      read("redisops_recovery_paused", labels) === 1 ? ", waits for its target’s load to fall" : "";
+    facts.push(`recover ${recovery} is under way, began ${began}${far}${waits}`);
   }
   if (read("redisops_recovery_last_run_failed", labels) === 1) {
     const ended = ago(read("redisops_recovery_last_end_timestamp_seconds", labels));

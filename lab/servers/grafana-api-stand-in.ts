@@ -55,7 +55,8 @@ export async function startGrafanaStandIn(
     requests.push({ method, path });
     const instead = intercepted({ method, path }) ?? authorized(request);
     if (instead !== undefined) return instead;
-    const body: unknown = method === "POST" ? JSON.parse(await readBody(request, bodyLimit)) : undefined;
+    const body: unknown =
+      method === "POST" || method === "PATCH" ? JSON.parse(await readBody(request, bodyLimit)) : undefined;
     return state.handle(method, path, searchParams, body);
   }
 

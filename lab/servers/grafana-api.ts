@@ -29,11 +29,23 @@ const saving = z.object({
 });
 const creating = z.object({ uid: z.string().max(40).optional(), title: z.string().min(1) });
 
+const marking = z.object({
+  time: z.number(),
+  timeEnd: z.number().optional(),
+  tags: z.array(z.string()).optional(),
+  text: z.string().min(1),
+});
+const remarking = marking.partial();
+
+/** A mark on the boards. */
+export type KeptAnnotation = z.output<typeof marking>;
+
 const answer = (status: number, body: unknown): GrafanaAnswer => ({ status, body });
 const refused = (status: number, message: string, more: object = {}) => answer(status, { message, ...more });
 
 /**
- * Boards and folders as Grafana's HTTP API keeps them, after its documentation (developers/http_api/dashboard and folder):
+ * Boards, folders and annotations as Grafana's HTTP API keeps them, after its documentation (developers/http_api/dashboard,
+ * folder and annotations):
  * a board is addressed by its uid and has a version that rises with each save; a save on another version than the latest is
  * a 412 unless it overwrites, one of a provisioned board or into an unknown folder a 400; without a folder a board goes to
  * the root.
@@ -41,6 +53,7 @@ const refused = (status: number, message: string, more: object = {}) => answer(s
 export class GrafanaState {
   readonly boards = new Map<string, KeptBoard>();
   readonly folders = new Map<string, string>();
+  readonly annotations = new Map<number, KeptAnnotation>();
   #ids = 0;
 
   /** Puts a board there without the API: by hand, or from a file. */
@@ -56,7 +69,28 @@ export class GrafanaState {
     if (method === "POST" && path === "/api/dashboards/db") return this.#save(body);
     if (method === "GET" && path === "/api/folders") return this.#list(query);
     if (method === "POST" && path === "/api/folders") return this.#createFolder(body);
+    if (method === "POST" && path === "/api/annotations") return this.#mark(body);
+    const mark = /^\/api\/annotations\/(\d+)$/.exec(path)?.[1];
+    if (method === "PATCH" && mark !== undefined) return this.#remark(Number(mark), body);
     return refused(404, "Not found");
+  }
+
+  #mark(body: unknown): GrafanaAnswer {
+    const parsed = marking.safeParse(body);
+    if (!parsed.success) return refused(400, "Failed to save annotation");
+    this.#ids += 1;
+    this.annotations.set(this.#ids, parsed.data);
+    return answer(200, { message: "Annotation added", id: this.#ids });
+  }
+
+  #remark(id: number, body: unknown): GrafanaAnswer {
+    const kept = this.annotations.get(id);
+    if (kept === undefined) return refused(404, "Annotation not found");
+    const parsed = remarking.safeParse(body);
+    if (!parsed.success) return refused(400, "bad request data");
+    const changes = Object.entries(parsed.data).filter(([, value]) => value !== undefined);
+    this.annotations.set(id, { ...kept, ...Object.fromEntries(changes) });
+    return answer(200, { message: "Annotation patched" });
   }
 
   #board(uid: string): GrafanaAnswer {

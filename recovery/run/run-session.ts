@@ -180,6 +180,7 @@ export class RunSession<Details, Name extends RecoveryName> {
     this.#paused += 1;
     if (this.#paused > 1) return;
     this.#parts.lock.showPaused(reason);
+    this.#visible?.paused(true);
     this.#parts.journal?.note({ event: "paused", reason });
     this.context.onWarning(`paused: ${reason}`);
   }
@@ -188,6 +189,7 @@ export class RunSession<Details, Name extends RecoveryName> {
     this.#paused -= 1;
     if (this.#paused > 0) return;
     this.#parts.lock.showPaused(undefined);
+    this.#visible?.paused(false);
     this.#parts.journal?.note({ event: "continued", seconds });
     this.context.onWarning(`goes on after ${seconds.toFixed(1)} s`);
   }

@@ -491,6 +491,7 @@ describe("the list of runs", () => {
     const expected = ["running ", "failed REDIS_TIMEOUT", "succeeded "];
     await waitUntil(async () => (await states(otherState)).length === 3, {
       what: "the rows of the journals",
+      deadlineMs: 60_000,
     });
     expect((await states(stateDir)).sort()).toEqual([...expected].sort());
     expect((await states(otherState)).sort()).toEqual([...expected].sort());
