@@ -65,7 +65,7 @@ function declareRuns(yargs: Argv, finish: Finish): void {
     .command(
       "join <run>",
       "Help a run that is under way in another process or on another machine",
-      (own) => runArgument(actOptions(own)),
+      (own) => runArgument(commonOptions(own)),
       async (options) => finish(await (await import("../recover/work-on-run.ts")).join(options)),
     )
     .command(

@@ -68,8 +68,7 @@ export function recoverOptions<T>(yargs: Argv<T>, name: RecoveryName): Argv<T & 
       type: "string",
       requiresArg: true,
       describe: "Save the plan in a file, for redisops recover apply",
-    })
-    .conflicts("out", "execute") as unknown as Argv<T & RecoverOptions>;
+    }) as unknown as Argv<T & RecoverOptions>;
 }
 
 function checkedValue(option: string, { type, default: standard }: OptionSpec, value: unknown): unknown {

@@ -1,5 +1,6 @@
 import type { RecoveryName } from "../../catalog/recoveries.ts";
 import { exitCodes } from "../../core/error-codes.ts";
+import { RedisopsError } from "../../core/errors.ts";
 import { configFlag } from "../options.ts";
 import { note, print, printJson, styled } from "../output.ts";
 import { recoverSession } from "./recover-session.ts";
@@ -13,6 +14,12 @@ export async function runRecovery(name: RecoveryName, options: RecoverOptions): 
     import("../../recovery/recoveries.ts"),
     import("../../recovery/engine.ts"),
   ]);
+  if (options.out !== undefined && options.execute) {
+    throw new RedisopsError(
+      "USAGE",
+      "--out saves the plan instead of carrying it out: give --out or --execute",
+    );
+  }
   const own = ownOptions(name, { ...options });
   const session = await recoverSession(options);
   const recovery = recoveries[name];

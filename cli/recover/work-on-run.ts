@@ -1,5 +1,5 @@
 import { exitCodes } from "../../core/error-codes.ts";
-import { configFlag } from "../options.ts";
+import { type CommonOptions, configFlag } from "../options.ts";
 import { note, printJson } from "../output.ts";
 import { recoverSession } from "./recover-session.ts";
 import { type ActOptions, runSettings } from "./recovery-options.ts";
@@ -54,7 +54,7 @@ export async function resume(options: ActOptions & { readonly run: string }): Pr
 }
 
 /** `redisops recover join <run>`: helps a run that is under way elsewhere. Returns the exit code. */
-export async function join(options: ActOptions & { readonly run: string }): Promise<number> {
+export async function join(options: CommonOptions & { readonly run: string }): Promise<number> {
   const [{ recoveries }, { joinRun }, { findJournal }, { readRun }] = await Promise.all([
     import("../../recovery/recoveries.ts"),
     import("../../recovery/join.ts"),
