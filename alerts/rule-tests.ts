@@ -178,8 +178,8 @@ function alertWorlds(): { readonly name: string; readonly scenario: AlertScenari
   ];
 }
 
-/** promtool's test file for the rules at their default thresholds. `ruleFile` is relative to the test file. */
-export function renderRuleTests(ruleFile: string, options: RuleOptions): string {
+/** What promtool's test file for the rules at their default thresholds holds. `ruleFile` is relative to the test file. */
+export function ruleTestFile(ruleFile: string, options: RuleOptions) {
   const firstOf = new Map(modes.map((mode) => [mode.scenarios[0], mode]));
   const tests = alertWorlds().map(({ name, scenario }) => {
     const test = scenarioTest(name, scenario);
@@ -191,10 +191,15 @@ export function renderRuleTests(ruleFile: string, options: RuleOptions): string 
       alert_rule_test: [exampleTest(mode, options)],
     };
   });
-  const file = {
+  return {
     rule_files: [ruleFile],
     evaluation_interval: "1m",
     tests: [...tests, ...renderRecordingTests()],
   };
+}
+
+/** promtool's test file for the rules at their default thresholds. `ruleFile` is relative to the test file. */
+export function renderRuleTests(ruleFile: string, options: RuleOptions): string {
+  const file = ruleTestFile(ruleFile, options);
   return `# Generated from catalog/modes, catalog/healthy-scenarios.ts and alerts/recording-rule-tests.ts; change those, then run npm run generate.\n${stringify(file, { lineWidth: 0, anchorPrefix: "h" })}`;
 }

@@ -4,8 +4,11 @@ import { type Benchmark, table } from "./harness.ts";
 /** The benchmarks by name; a module is loaded only when its benchmark runs. */
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   bloom: async () => (await import("./bloom.ts")).bloom,
+  drain: async () => (await import("./drain.ts")).drain,
   fallbacks: async () => (await import("./fallbacks.ts")).fallbacks,
+  registry: async () => (await import("./registry.ts")).registry,
   scrape: async () => (await import("./scrape.ts")).scrape,
+  sequence: async () => (await import("./sequence.ts")).sequence,
 };
 
 const USAGE = `usage: npm run bench -- <${Object.keys(benchmarks).join("|")}> [--json]`;

@@ -5,6 +5,8 @@ import { executePlan, preparePlan } from "../recovery/engine.ts";
 /** What the parent sends: the text of a redisops.yaml. Secrets are in the environment. */
 export interface RebuildJob {
   readonly configuration: string;
+  /** How RedisBloom is filled. */
+  readonly method?: "madd" | "load";
 }
 
 /** What the child answers. */
@@ -21,7 +23,13 @@ export interface RebuildReport {
 async function run(job: RebuildJob): Promise<RebuildReport> {
   const context = {
     config: parseConfig(job.configuration, "bench"),
-    options: {},
+    options: {
+      source: "auto",
+      method: job.method ?? "auto",
+      since: undefined,
+      parts: undefined,
+      settle: 0,
+    } as const,
     signal: new AbortController().signal,
     onProgress: () => undefined,
     onStepEnd: () => undefined,

@@ -21,7 +21,7 @@ export const labelMeanings = {
   provider: "the provider as named in redisops.yaml",
   account: "the account as named in redisops.yaml (never the provider’s own identifier)",
   status_class: "2xx, 3xx, 4xx (without 429), 429, 5xx, none (no answer)",
-  recovery: "the recovery as redisops recover names it: bloom, token-buckets",
+  recovery: "the recovery as redisops recover names it, such as bloom or registry",
   mode: "the degradation mode that a drill brings about, by its id",
   version: "the released version of redisops, or of a Redis server",
 } as const;

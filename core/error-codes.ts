@@ -250,7 +250,8 @@ export const errorCodes = {
     exitCode: failed,
   },
   FILTER_REPLICA_BEHIND: {
-    meaning: "A replica does not hold the new filter as the primary does, so the new filter was not put in place.",
+    meaning:
+      "A replica does not hold the new filter as the primary does, so the new filter was not put in place.",
     next: "Look at the replica’s replication link and its version of the module, then run the command again.",
     exitCode: failed,
   },
@@ -327,6 +328,11 @@ export const errorCodes = {
   EXPOSURES_UNAVAILABLE: {
     meaning: "The folder in which notifications are recorded that were sent on assumption cannot be used.",
     next: "Name a folder that is there and that this user may read, and for a worker also write.",
+    exitCode: failed,
+  },
+  AUDIT_NO_SPACE: {
+    meaning: "The audit cannot keep the ids of what was sent in the temporary folder.",
+    next: "Free disk space, or set TMPDIR to a folder with room for the ids of the span and its window.",
     exitCode: failed,
   },
   LISTEN_FAILED: {

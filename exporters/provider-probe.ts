@@ -1,11 +1,12 @@
 import { performance } from "node:perf_hooks";
 import { isProbed, type ProviderConfig, type ProvidersConfig } from "../core/config/providers-section.ts";
-import { messageOf, RedisopsError } from "../core/errors.ts";
+import { RedisopsError } from "../core/errors.ts";
+import { askProvider } from "../core/provider/ask.ts";
+import { requestOf } from "../core/provider/request.ts";
 import { retryAfterSeconds } from "../core/retry-after.ts";
 import { type Sample, sample } from "../core/samples.ts";
 import type { Probe } from "./probe.ts";
 import { readRateLimit, twilioConcurrency } from "./provider/rate-limit.ts";
-import { type ProviderRequest, requestOf } from "./provider/request.ts";
 import { type StatusClass, statusClass, statusClasses } from "./provider/status-class.ts";
 
 /** What this process has counted of one account's answers since it started. */
@@ -64,34 +65,6 @@ function limitSamples(
   });
 }
 
-/** Why fetch failed, in words; it hides the reason behind “fetch failed”. */
-function reasonOf(error: unknown, milliseconds: number): string {
-  if (error instanceof Error && error.name === "TimeoutError") return `no answer within ${milliseconds} ms`;
-  const cause: unknown = error instanceof Error ? (error.cause ?? error) : error;
-  // Where several addresses of a name were tried, the message is empty.
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  return messageOf(cause) || code;
-}
-
-async function ask(request: ProviderRequest, address: string, milliseconds: number): Promise<Response> {
-  const { method, url, headers } = request;
-  try {
-    const response = await fetch(url, {
-      method,
-      headers,
-      signal: AbortSignal.timeout(milliseconds),
-      redirect: "manual",
-    });
-    await response.body?.cancel();
-    return response;
-  } catch (error) {
-    const reason = reasonOf(error, milliseconds);
-    throw new RedisopsError("PROVIDER_UNAVAILABLE", `${address} did not answer: ${reason}`, {
-      target: address,
-    });
-  }
-}
-
 const isRedirect = (status: number) => status >= 300 && status <= 399;
 
 /** Whether a provider answers an account's request, throttles it or rejects it, and what it says of the limit. */
@@ -113,7 +86,7 @@ function providerProbe(
     async run(emit, { left, trace }) {
       const request = requestOf(provider, account, config);
       const started = performance.now();
-      const { status, headers } = await ask(request, address, left());
+      const { status, headers } = await askProvider(request, address, left());
       const seconds = (performance.now() - started) / 1000;
       const now = Date.now();
       trace(`${address} answered with status ${status} in ${(seconds * 1000).toFixed(1)} ms`);

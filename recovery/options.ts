@@ -114,7 +114,11 @@ export const recoveryCommands = {
       },
       warm: {
         type: "number",
-        describe: "Warm the cache with so many people, the latest active first; 0 for none",
+        describe: "Warm the cache with so many people at most, the latest active first",
+      },
+      "no-warm": {
+        type: "boolean",
+        describe: "Delete only, and let the cache fill by itself",
       },
       ramp: {
         type: "duration",

@@ -9,10 +9,10 @@ const codes = Object.keys(errorCodes).filter((code) => code.includes("_"));
 const metricReference = String.raw`\bredisops[_:][a-z_:]*[a-z](?:\{[^}]*\})?|\b(?:up|ALERTS)\{[^}]*\}`;
 
 /** Subcommands with the arguments that belong to them. */
-const commands = String.raw`recover [a-z]+(?:-[a-z]+)*|runbook (?:show|open) \w+|runbook (?:list|search)|config (?:check|show)|lab inject [a-z]+(?:-[a-z\d]+)*|lab (?:up|status|rate|down)|dashboards (?:build|push|diff)|generate (?:alerts|dashboards)|audit preferences|catalog|status|exporter|drill|init`;
+const commands = String.raw`recover (?:apply <file>|[a-z]+(?:-[a-z]+)*(?: <run>)?)|runbook (?:show|open) \w+|runbook (?:list|search)|config (?:check|show)|lab inject [a-z]+(?:-[a-z\d]+)*|lab (?:up|status|rate|down)|dashboards (?:build|push|diff)|generate (?:alerts|dashboards)|audit (?:preferences|duplicates)|catalog|status|exporter|drill|init`;
 
 /** An option of a command, with the value of those that take one. */
-const option = String.raw` --(?:(?:role|provider|account|name|severity) [a-z_]+(?:-[a-z\d]+)*|(?:shard|messages|notifications|max-rate) \d+|(?:for|since) \d+[smhd]|[a-z]+(?:-[a-z]+)*)`;
+const option = String.raw` --(?:(?:role|provider|account|name|severity) [a-z_]+(?:-[a-z\d]+)*|(?:shard|messages|notifications|max-rate) \d+|(?:for|since|ramp) \d+[smhd]|[a-z]+(?:-[a-z]+)*)`;
 
 /** What stands out in the catalog's prose; the first alternative that fits wins. */
 const notable = new RegExp(
@@ -24,7 +24,7 @@ const notable = new RegExp(
     String.raw`\b(?:${[...modeIds].join("|")})\b`,
     String.raw`\b(?:${codes.join("|")})\b`,
     String.raw`\bdocs/[a-z]+(?:-[a-z]+)*\.md\b`,
-    String.raw`\b(?:roles|postgres|providers|exporter|prometheus|alerting|grafana|thresholds)(?:\.(?:[a-z_]+\b|<[a-z]+>))+`,
+    String.raw`\b(?:roles|postgres|kafka|providers|exporter|recovery|prometheus|alerting|grafana|thresholds)(?:\.(?:[a-z_]+\b|<[a-z]+>))+`,
     String.raw`\bredisops\.yaml\b`,
     // A name with underscores, with the rest of the path that it is a part of.
     String.raw`\b(?:[a-z]+\.)*[a-z]+(?:_[a-z0-9]+)+(?:[./][a-z]+)*\b`,

@@ -115,7 +115,8 @@ export const DeliveryDelayBudgetBurn: DegradationMode = {
         },
         {
           observed: "PendingDeliveriesBacklog holds, or “pending depth” grows",
-          conclusion: "The delivery workers do not keep up. Follow PendingDeliveriesBacklog.",
+          conclusion:
+            "The delivery workers do not keep up. Drain beside them with redisops recover pending; PendingDeliveriesBacklog has the rest.",
         },
         {
           observed: "state “ok”, “pending depth 0” or steady",
@@ -143,13 +144,13 @@ export const DeliveryDelayBudgetBurn: DegradationMode = {
     kind: "none",
     reason: "What was late stays late. Only the cause can be ended, and it has a page of its own.",
     instead:
-      "End RegistryDown, RegistryCold or PendingDeliveriesBacklog, whichever holds; scale the delivery workers out while the burst lasts.",
+      "End RegistryDown, RegistryCold or PendingDeliveriesBacklog, whichever holds; redisops recover all plans it. While the burst lasts, drain beside the delivery workers with redisops recover pending --execute, or scale them out.",
     proof:
       'The share above 30 s of redisops_delivery_delay_seconds falls to 0 in the short window: redisops:slo_errors:ratio{slo="delivery",window="5m"}.',
     within: "5 minutes after the last late message for the fast page, 30 minutes for the slow one",
     rollback: "Scale the delivery workers back when nothing but messages for people who are offline waits.",
     whenItFails:
-      "If the drain cannot be made faster, tell users that messages are delayed and not lost, and keep bulk senders off until the depth falls.",
+      "To drain faster, start redisops recover join <run> on further machines. If that does not help either, tell users that messages are delayed and not lost, and keep bulk senders off until the depth falls.",
   },
   drill: {
     kind: "lab",

@@ -53,6 +53,7 @@ export const PendingDeliveriesBacklog: DegradationMode = {
   aggravators: [
     "Truncating the table: messages would be lost.",
     "A long-running transaction in Postgres: dead rows pile up and the drain slows down.",
+    "Draining while the registry lacks its entries: everybody looks offline, and nothing is handed over. The command refuses it (REGISTRY_COLD).",
   ],
   normal:
     "redisops_pending_deliveries_deliverable_ratio is 0, whatever the depth: offline people’s messages wait there.",
@@ -70,7 +71,7 @@ export const PendingDeliveriesBacklog: DegradationMode = {
     {
       command: "redisops status --role registry",
       shows: [
-        "registry  127.0.0.1:…  degraded  PendingDeliveriesBacklog  …  (see below)",
+        "registry  127.0.0.1:…  degraded  PendingDeliveriesBacklog  …  redisops recover pending…",
         "…pending depth …",
         "…deliverable now … % in the worst age band…",
         "  PendingDeliveriesBacklog: Messages wait although their recipients are connected",
@@ -94,7 +95,7 @@ export const PendingDeliveriesBacklog: DegradationMode = {
           observed:
             "“pending depth” is steady or grows; at its bound, neither “oldest waits” nor “deliverable now” falls",
           conclusion:
-            "The delivery workers stand still: check that they run, that they reach the registry, and their error log.",
+            "The delivery workers stand still. Drain with the command below; it needs none of them. Then find out why: do they run, do they reach the registry, what is in their log?",
         },
       ],
     },
@@ -121,16 +122,27 @@ export const PendingDeliveriesBacklog: DegradationMode = {
     },
   ],
   remedy: {
-    kind: "none",
-    reason:
-      "Draining belongs to the platform’s own delivery workers; this version of redisops does not deliver messages.",
-    instead: "Restart or scale out the delivery workers, then watch the depth fall.",
+    kind: "command",
+    command: "redisops recover pending",
+    planShows: [
+      "  waiting messages  …",
+      "  connected         … of … sampled",
+      "  delivery          endpoint http://{server_id}/deliveries",
+      "Nothing was changed. To carry it out: redisops recover pending --execute…",
+    ],
+    executeShows: [
+      "Done in … s. Verification holds:",
+      "  handed over    … messages, by this process",
+      "  still waiting  of messages that waited when the run began: 0 recipients who are connected,…",
+      "  modes          PendingDeliveriesBacklog does not hold:…",
+    ],
     proof:
       "redisops_pending_deliveries_deliverable_ratio returns to 0 and redisops_pending_deliveries falls.",
-    within: "the depth divided by the workers’ rate",
-    rollback: "Scale the workers back once the depth is normal.",
+    within: "one scrape after the run ends; it ends when nobody who is connected has messages waiting",
+    rollback:
+      "None is needed: a message leaves the table only after its acknowledgement. Delivery workers may run or be restarted at any time, also beside the drain: nobody is served by two at once.",
     whenItFails:
-      "Look for a long transaction in Postgres (PostgresPoolSaturated shows idle_in_transaction) and end it.",
+      "CONFIG_INCOMPLETE: redisops does not know how to hand messages over (recovery.pending.delivery); restart or scale out the delivery workers instead. REGISTRY_COLD: redisops recover registry first. DELIVERY_FAILED: the connection servers do not take them; their log says why. Too slow: start redisops recover join <run> on further machines, or find the long transaction in Postgres (PostgresPoolSaturated shows idle_in_transaction) and end it. Messages that are refused five times are set aside with the reason and hold nobody up.",
   },
   drill: {
     kind: "lab",

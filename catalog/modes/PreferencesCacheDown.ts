@@ -149,9 +149,9 @@ export const PreferencesCacheDown: DegradationMode = {
   remedy: {
     kind: "none",
     reason:
-      "A cache is filled by reading it: each entry comes back with the first read of its person. Nothing can be put back faster than Postgres can be read.",
+      "Only starting the servers ends this mode. Afterwards each entry comes back with the first read of its person; nothing can be put back faster than Postgres can be read.",
     instead:
-      "Start or fail over the cache’s servers, empty ones will do. Hold campaigns back until redisops:preferences_cache_hit:ratio is over 0.9: an empty cache sends each person’s first read to Postgres, at 50,000 a second half an hour for 90 million people.",
+      "Start or fail over the cache’s servers, empty ones will do. Hold campaigns back until redisops:preferences_cache_hit:ratio is over 0.9: an empty cache sends each person’s first read to Postgres, at 50,000 a second half an hour for 90 million people. redisops recover preferences warms it with those who were active last, at a rate that Postgres bears, and first deletes entries that an outage has left outdated.",
     proof:
       'redisops_role_up{role="preferences"} is 1 again, redisops_decisions_degraded_total{role="preferences",fallback="postgres"} stands still and redisops:preferences_cache_hit:ratio rises.',
     within:

@@ -138,7 +138,7 @@ export const PreferencesDefaulting: DegradationMode = {
     reason:
       "What was sent cannot be taken back, and the choices return by themselves: with the cache, or with a Postgres that answers again.",
     instead:
-      "Stop campaigns at their source, then bring back what failed first (PreferencesCacheDown, RedisShardDown, PostgresDown, PostgresPoolExhausted). When it is over run redisops audit preferences --since 2h, with the time of the incident, and hand the list to whoever answers for consent.",
+      "Stop campaigns at their source, then bring back what failed first (PreferencesCacheDown, RedisShardDown, PostgresDown, PostgresPoolExhausted). redisops recover preferences then warms the cache without overrunning Postgres again. When it is over run redisops audit preferences --since 2h, with the time of the incident, and hand the list to whoever answers for consent.",
     proof:
       'redisops_decisions_degraded_total{role="preferences",fallback="opted_in"} and redisops_preference_exposures_total stand still.',
     within: "five minutes after the last assumption, which is the window",

@@ -79,12 +79,12 @@ export const PreferencesStale: DegradationMode = {
         {
           observed: "a few stale entries, and somebody has just corrected preferences by hand or by a job",
           conclusion:
-            "That program bypassed the triggers. Let it write again through them, or delete the entries of the people it changed.",
+            "That program bypassed the triggers. Stop it, then run redisops recover preferences: it compares every entry with its row and deletes those that differ.",
         },
         {
           observed: "most sampled entries stale, after a failover or restore of Postgres",
           conclusion:
-            "Commits were lost, and the transaction ids in the entries are from a past that does not exist any more. The cache has to go as a whole; thin the load out first.",
+            "Commits were lost, and the transaction ids in the entries are from a past that does not exist any more. redisops recover preferences finds them by that and deletes them; do not flush.",
         },
         {
           observed: "entries of unknown layout as well",
@@ -99,27 +99,35 @@ export const PreferencesStale: DegradationMode = {
       branches: [
         {
           observed: "state “ok”, connections below half of their limit",
-          conclusion: "Postgres can take the reads that deleted entries cost. Delete the affected ones now.",
+          conclusion: "Postgres can take the reads that deleted entries cost. Run the command now.",
         },
         {
           observed: "clients wait, or connections are near their limit",
-          conclusion: "Delete in small portions, shard by shard, or wait for the night; do not flush.",
+          conclusion:
+            "The run reads slowly and waits while Postgres is slow (recovery.limits). Hold it lower still with --max-rate 200, and do not flush.",
         },
       ],
     },
   ],
   remedy: {
-    kind: "none",
-    reason:
-      "Only the cause knows whose entries are wrong; redisops samples a hundred people and would have to delete everybody’s. An entry that is deleted comes back right with its next read.",
-    instead:
-      "Stop the writer that goes past the triggers. Then UNLINK the entries of the people whom it changed (key `prefs:{user_id}` unless roles.preferences.key says otherwise). Where nobody knows whose they are, flush one shard after the other and wait each time until redisops:preferences_cache_hit:ratio is over 0.9 again.",
+    kind: "command",
+    command: "redisops recover preferences",
+    planShows: [
+      "  cache             … keys; of … sampled entries … differ from their row (… without a known change),…",
+      "  looks at          every entry, because … of … sampled entries contradict their row, and no change on record explains it",
+      "Nothing was changed. To carry it out: redisops recover preferences --execute…",
+    ],
+    executeShows: [
+      "Done in … s. Verification holds:",
+      "  wrong             0 of … sampled entries are believed although they contradict their row",
+      "  PreferencesStale  does not hold",
+    ],
     proof: 'redisops_preference_sampled_entries{role="preferences",state="stale"} is 0 again.',
     within:
-      "one scrape after the entries are gone; without any action when they have expired, 66 minutes after the last one was written",
+      "one scrape after the run ends. Comparing every entry costs a read of Postgres each, a quarter of what it serves: an hour for tens of millions",
     rollback: "None is needed: a deleted entry is read anew from Postgres.",
     whenItFails:
-      "If stale entries come back, they are still being written: the triggers do not fire, or the workers read from a replica. Compare the four triggers on the preferences table with docs/preferences.md and point the workers at the primary.",
+      "If stale entries come back, they are still being written: the triggers do not fire, or the workers read from a replica. Compare the four triggers on the preferences table with docs/preferences.md and point the workers at the primary. Who was notified against an opt-out meanwhile is not on record here: the workers did not know better.",
   },
   drill: { kind: "lab", inject: ["stale-preferences"] },
   inhibits: [],

@@ -32,20 +32,20 @@ export const RecoveryFailed: DegradationMode = {
       value: "5m",
       unit: "duration",
       reason:
-        "Whoever runs a recovery reads its error within seconds and needs a few minutes to mend the cause and run it again; the ticket is for runs that nobody watches. A dead run counts from 30 s after its last heartbeat, six heartbeats of 5 s.",
+        "Whoever runs a recovery reads its error within seconds and needs a few minutes to mend the cause and resume it; the ticket is for runs that nobody watches. A dead run counts from 30 s after its last heartbeat, six heartbeats of 5 s.",
     },
   },
   summary: "Recovery {{ $labels.recovery }} of {{ $labels.role }} failed, and no later run succeeded",
   description:
     "The last run of “redisops recover {{ $labels.recovery }} --execute” ended in an error, was found wrong by its own verification, or died without a word. What it was started for is as broken as before until a run succeeds.",
   userImpact:
-    "None of its own; what the recovery was to end goes on. After bloom: notifications that reach people twice, or are withheld. After token-buckets: an account that sends less than its provider allows.",
+    "None of its own; what the recovery was to end goes on. After bloom: notifications that reach people twice, or are withheld. After registry or pending: messages that wait. After sequence: message ids that repeat. After preferences: opt-outs that are not honoured. After token-buckets: an account that sends less than its provider allows.",
   containment:
-    "A rebuild works on a shadow key: before the swap a failed run leaves the live filter untouched, and leftovers expire within an hour. Buckets that were filled stay full, the others are as they were.",
+    "No run leaves anything worse than it was. A rebuild works on a shadow key and leaves the live filter untouched until the swap. Counters are only raised, newer registry entries never overwritten, messages deleted only after their acknowledgement. What a run has written down as done, its resumption does not do again.",
   aggravators: [
     "Marking the row in redisops_runs as succeeded by hand: the ticket goes away and the filter stays as it is.",
-    "Starting one rebuild after the other while its server is still failing: each reads the whole deduplication window from the Postgres that may be carrying fallbacks.",
-    "Starting a second run because a terminal was lost, while the first one still works: both build a filter of full size beside the live one.",
+    "A new rebuild after each failure, instead of redisops recover resume <run>: each reads the whole deduplication window again, from the Postgres that may be carrying fallbacks.",
+    "Killing the process that redisops recover list shows as running, because a terminal was lost: it works on. A second run is refused (LOCK_HELD) as long as the first one lives.",
   ],
   normal:
     "redisops_recovery_last_run_failed is 0, and there is no such series for a recovery that never ran. While Postgres cannot be read there is none either: the alert then ends, and begins anew with Postgres.",
@@ -55,9 +55,9 @@ export const RecoveryFailed: DegradationMode = {
     "Start recoveries where a lost connection does not end them (tmux, a job), keep room in state_dir, and rehearse them: a first run should not be the one in the incident.",
   topologies: {
     sentinel:
-      "A failover of the filter in the middle of a rebuild ends the run. Wait until redisops status --role dedup shows an answering primary, then run it again: it finds the new one by itself.",
+      "A failover of the filter in the middle of a rebuild ends the run (TARGET_CHANGED). Wait until redisops status --role dedup shows an answering primary, then resume the run: it finds the new one and begins anew there.",
     cluster:
-      "A shard that is down ends token-buckets at the first account whose bucket lies there. The accounts before it are filled already; run it again once the shard is back.",
+      "A shard that is down ends a run at the first key that lies there. What was done before is kept; resume the run once the shard is back.",
   },
   diagnosis: [
     {
@@ -71,12 +71,12 @@ export const RecoveryFailed: DegradationMode = {
         {
           observed: "“recover bloom failed”, state degraded, no other mode",
           conclusion:
-            "The run broke off and the filter does its job: the live one was not touched, or was good enough. Run redisops recover bloom, and let --execute clear the ticket.",
+            "The run broke off and the filter does its job: the live one was not touched, or was good enough. Resume the run (next step); its success clears the ticket.",
         },
         {
           observed: "“recover bloom failed” beside BloomCold or BloomSaturated",
           conclusion:
-            "What the run was for still holds. Mend what broke it first: the last line of the newest bloom-….jsonl in state_dir/runs has the code and the message. The machine is in redisops_runs: SELECT host, error_code FROM redisops_runs ORDER BY started_at DESC LIMIT 1. No error_code: the process was killed.",
+            "What the run was for still holds, so it is urgent. Mend what broke it first; the next step says what that was.",
         },
         {
           observed: "state refused, timeout or write_refused",
@@ -91,6 +91,37 @@ export const RecoveryFailed: DegradationMode = {
       ],
     },
     {
+      command: "redisops recover list",
+      shows: ["RUN  STATE  STARTED  HOST  WHY", "bloom-…  failed  …"],
+      branches: [
+        {
+          observed: "“failed” with a code in the last column",
+          conclusion:
+            "redisops recover show <run> prints the message and how far it came. Mend what it names, then redisops recover resume <run>: it goes on behind the last checkpoint, on any machine that reaches Postgres.",
+        },
+        {
+          observed: "“died”",
+          conclusion:
+            "Its process was killed or its machine is gone. The role is free within ten seconds: redisops recover resume <run> takes over.",
+        },
+        {
+          observed: "VERIFICATION_FAILED",
+          conclusion:
+            "It was carried out, and the outcome is wrong: redisops recover show <run> has the figures. Do not resume; make a new plan and compare its source with what you expect to be there.",
+        },
+        {
+          observed: "“running” on top of a failed one of the same recovery",
+          conclusion:
+            "Somebody is repeating it now. Leave it alone; the ticket ends with its success. To slow it down: redisops recover throttle <run> --max-rate 1000.",
+        },
+        {
+          observed: "a warning that Postgres cannot be asked",
+          conclusion:
+            "Only runs of this machine are listed. Bring Postgres back first; without it nearly no recovery runs.",
+        },
+      ],
+    },
+    {
       command: "redisops recover bloom",
       shows: [
         "Plan: recover bloom on …",
@@ -101,7 +132,7 @@ export const RecoveryFailed: DegradationMode = {
         {
           observed: "a plan that ends with “Nothing was changed”",
           conclusion:
-            "Source and server answer now. Run it with --execute in tmux and stay until it prints “Verification holds”.",
+            "Source and server answer now. Resume the failed run in tmux and stay until it prints “Verification holds”.",
         },
         {
           observed: "an error in place of the plan",
@@ -118,16 +149,17 @@ export const RecoveryFailed: DegradationMode = {
   ],
   remedy: {
     kind: "none",
-    reason: "Which command it is depends on the recovery that failed; the alert’s label recovery names it.",
+    reason:
+      "Which command it is depends on the run that failed: redisops recover list has its id, and the alert’s label recovery its name.",
     instead:
-      "Mend what ended the run, then carry the same one out again: redisops recover bloom --execute or redisops recover token-buckets --execute. Doing it twice is safe.",
+      "1. redisops recover list, then redisops recover show <run>: what ended it. 2. Mend that. 3. redisops recover resume <run>. Where it answers PLAN_STALE, or the verification did not hold, make a new plan of the same recovery instead and carry it out with --execute. Doing it twice is safe.",
     proof:
-      "redisops_recovery_last_run_failed is 0 and redisops_recovery_last_start_timestamp_seconds has moved.",
-    within: "one scrape after the repeated run has printed that its verification holds",
+      "redisops_recovery_last_run_failed is 0 and redisops_recovery_last_end_timestamp_seconds has moved.",
+    within: "one scrape after the run has printed that its verification holds",
     rollback:
-      "None is needed for either: a run that is repeated ends in the same state as one that was never broken off, and a full bucket only lets one burst through.",
+      "None is needed: a run that is resumed or repeated ends in the same state as one that was never broken off.",
     whenItFails:
-      "With the same error: that server or table is the incident, leave the recovery until it is mended. With VERIFICATION_FAILED twice: the source and the filter’s size in redisops.yaml do not belong together; deduplication stays partial meanwhile, delivery goes on. Where no row can be written any more, the warning of the run names the missing grant.",
+      "With the same error: that server or table is the incident, leave the recovery until it is mended. LOCK_HELD: another run has the role, redisops recover list names it. With VERIFICATION_FAILED twice: the source and redisops.yaml do not belong together (table, topic, the filter’s size); what the recovery was for goes on meanwhile, and so does delivery. Where no row can be written any more, the warning of the run names the missing grant.",
   },
   drill: {
     kind: "lab",

@@ -126,7 +126,7 @@ export const RedisFailover: DegradationMode = {
         {
           observed: "“known-sent ids absent …” above 0 for dedup, or a regressed share for sequence",
           conclusion:
-            "Writes were lost. For dedup run redisops recover bloom; for sequence follow SequenceRegressed, whether it fires or not.",
+            "Writes were lost. For dedup run redisops recover bloom; for sequence run redisops recover sequence --all, whether SequenceRegressed fires or not.",
         },
         {
           observed: "“Sentinel … names another primary”",

@@ -78,12 +78,12 @@ export const RegistryCold: DegradationMode = {
         {
           observed: "“entries” stays low or is missing",
           conclusion:
-            "Nobody enters connections again: the heartbeats only prolong, or the connection servers write to another Redis. Compare the address they run with and roles.registry.",
+            "Nobody enters connections again: the heartbeats only prolong, or the connection servers write to another Redis. Compare the address they run with and roles.registry. If it is the same one, replay the events (below).",
         },
         {
           observed: "“entries” falls again and again",
           conclusion:
-            "Keys are being removed: eviction, a lifetime shorter than the pause between heartbeats, or somebody’s script. The line “contract violated: eviction” settles the first.",
+            "Keys are being removed: eviction, a lifetime shorter than the pause between heartbeats, or somebody’s script. The line “contract violated: eviction” settles the first. End that before you replay, or the new entries go the same way.",
         },
         {
           observed: "“entries come back on … of the key space”",
@@ -94,17 +94,25 @@ export const RegistryCold: DegradationMode = {
     },
   ],
   remedy: {
-    kind: "none",
-    reason:
-      "The entries belong to the connections: only connection servers, or a replay of the connection events, know who is connected where.",
-    instead:
-      "Restart the connection servers one at a time, so that their clients reconnect and are entered; wait for “entries” to rise before the next. Where a consumer of the topic connection-events fills the registry, set it back to the beginning of the compacted topic instead: nobody is disconnected then.",
+    kind: "command",
+    command: "redisops recover registry",
+    planShows: [
+      "  source                       topic connection-events of Kafka at 127.0.0.1:…",
+      "  entries in the registry now  about …",
+      "Nothing was changed. To carry it out: redisops recover registry --execute…",
+    ],
+    executeShows: [
+      "Done in … s. Verification holds:",
+      "  connected users in the registry                      … % (… of … sampled)",
+      "  entries against reported connections (RegistryCold)  … % of 400; the mode holds below 80.0 %",
+    ],
     proof:
-      "redisops:registry_coverage:ratio is above 0.8, and redisops_pending_deliveries_deliverable_ratio returns to 0 as the delivery workers drain.",
-    within: "20 s with heartbeats that write; else one reconnect of each client",
-    rollback: "Nothing was changed by redisops.",
+      "redisops:registry_coverage:ratio is above 0.8. redisops_pending_deliveries_deliverable_ratio returns to 0 as the delivery workers drain; where none runs, redisops recover pending drains.",
+    within: "one scrape after the run ends; the replay itself takes seconds for a million events",
+    rollback:
+      "None is needed: an entry of a newer connection is never overwritten, and a wrong one expires (recovery.registry.entry_ttl).",
     whenItFails:
-      "If entries do not stay, start a new empty Redis for the role and point connection servers, app servers and roles.registry at it. The messages are safe in pending_deliveries meanwhile.",
+      "CONFIG_INCOMPLETE: no source is configured, neither Kafka’s topic nor a table. Then restart the connection servers one at a time, so that their clients reconnect, and wait for “entries” to rise before the next. KAFKA_UNREACHABLE: the same, or `--source=postgres` where postgres.tables.connections exists. If entries do not stay after a run that verified, somebody removes them, or no heartbeat prolongs them: start a new empty Redis for the role, point connection servers, app servers and roles.registry at it, and replay again. The messages are safe in pending_deliveries meanwhile.",
   },
   drill: {
     kind: "lab",

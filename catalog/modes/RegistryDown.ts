@@ -168,15 +168,15 @@ export const RegistryDown: DegradationMode = {
   remedy: {
     kind: "none",
     reason:
-      "Only starting the server ends this mode. Entries come back by themselves as clients reconnect and as the connection-event consumers replay.",
+      "Only starting the server ends this mode. The entries it lost can be put back afterwards: redisops recover registry.",
     instead:
-      "Start or fail over the registry’s Redis, then watch PendingDeliveriesBacklog until the backlog has drained.",
+      "1. Start or fail over the registry’s Redis. 2. Where it came back without its entries, redisops recover registry fills it from the connection events; heartbeats that write do so as well, within 20 s. 3. The delivery workers drain what has waited; redisops recover pending does where they do not run. redisops recover all plans both in this order.",
     proof: 'redisops_role_up{role="registry"} is 1 again; redisops_pending_deliveries stops growing.',
     within:
       "one scrape after the server answers; three minutes where the alert came from the app servers’ own lookups, because their window has to empty",
     rollback: "Nothing was changed by redisops.",
     whenItFails:
-      "If the server cannot be started, point the role at a new empty one: the registry is not a source of truth and refills.",
+      "If the server cannot be started, point the role at a new empty one and run redisops recover registry: the registry is not a source of truth.",
   },
   drill: { kind: "lab", inject: ["kill --role registry"] },
   inhibits: [

@@ -75,7 +75,7 @@ export const SequenceFallback: DegradationMode = {
   aggravators: [
     "Starting the server again from an old snapshot or with an empty disk: counters begin below ids that are in use, which is SequenceRegressed and far worse than this.",
     "Clocks of app servers that differ: now they decide the order.",
-    "Setting counters by hand while ids are given by timestamp: nobody needs it, and a counter set too low repeats ids.",
+    "Setting counters by hand: one that is set too low repeats ids. redisops recover sequence only ever raises them.",
   ],
   normal:
     'redisops_decisions_degraded_total{role="sequence"} is below 1 % of redisops_decisions_total{role="sequence"}, and redisops_role_up{role="sequence"} is 1.',
@@ -131,13 +131,13 @@ export const SequenceFallback: DegradationMode = {
     reason:
       "Ids come from the counter again with its first answer, and messages with timestamps in their ids stay where they are.",
     instead:
-      "Start the server with its append-only file, or promote a replica. Then look at redisops status --role sequence once more: “conversations whose counter fell behind” has to be 0.",
+      "1. Start the server with its append-only file, or promote a replica; keep the applications away from it for the moment, if that can be done. 2. Run redisops recover sequence --all: it raises each counter above all that is durable, plus what the failover can have lost. 3. Give the server back. redisops status --role sequence has to show 0 “conversations whose counter fell behind”.",
     proof:
       'redisops_decisions_degraded_total{role="sequence"} stops rising, and redisops_sequence_conversations_regressed_ratio is 0.',
     within: "one scrape; the share of the last five minutes falls below a half within three",
     rollback: "Nothing was changed by redisops.",
     whenItFails:
-      "If the append-only file cannot be read, `redis-check-aof --fix` cuts it at the damage: what was cut are counters that are too low now. Keep the applications away from the server until they have been raised (SequenceRegressed); timestamps do no harm meanwhile.",
+      "If the append-only file cannot be read, `redis-check-aof --fix` cuts it at the damage: what was cut are counters that are too low now. Keep the applications away from the server until redisops recover sequence --all has raised them; timestamps do no harm meanwhile. An empty server will do as well: the same command fills it from the messages in Postgres.",
   },
   drill: { kind: "lab", inject: ["kill --role sequence"] },
   inhibits: ["RedisDown", "RedisHung", "RedisErrorRateHigh", "RedisShardDown", "ProbeFailing"],

@@ -75,7 +75,7 @@ export const SequenceRegressed: DegradationMode = {
   frequency:
     "Possible after each failover, crash or restore of the sequence Redis: up to a second of ids with appendfsync everysec, up to ten seconds’ worth in a slow failover. Otherwise never.",
   prevention:
-    "appendonly yes, maxmemory-policy noeviction, min-replicas-to-write 1 where there is a replica. Raise all counters by the peak rate times ten seconds before the applications write to a server that was promoted or restored.",
+    "appendonly yes, maxmemory-policy noeviction, min-replicas-to-write 1 where there is a replica. Before the applications write to a server that was promoted or restored, run redisops recover sequence --all: it skips the peak rate times the failover window (recovery.sequence).",
   topologies: {
     standalone:
       "A crash loses up to a second of increments with appendfsync everysec; a start without the append-only file loses all of them.",
@@ -88,7 +88,7 @@ export const SequenceRegressed: DegradationMode = {
     {
       command: "redisops status --role sequence",
       shows: [
-        "sequence  127.0.0.1:…  degraded  SequenceRegressed  …  (see below)",
+        "sequence  127.0.0.1:…  degraded  SequenceRegressed  …  redisops recover sequence…",
         "…conversations whose counter fell behind: … of …",
         "  SequenceRegressed: Sequence counters went back: message ids repeat",
       ],
@@ -96,17 +96,17 @@ export const SequenceRegressed: DegradationMode = {
         {
           observed: "“fell behind” for almost all of the sampled conversations",
           conclusion:
-            "The counters are gone: the server came up empty, or is a different one. Take it away from the applications now: timestamps are safe, these counters are not.",
+            "The counters are gone: the server came up empty, or is a different one. Take it away from the applications now, before the command: timestamps are safe, these counters are not. Their user loses its rights by `ACL SETUSER <user> -@all` and gets the old rules back afterwards; redisops needs a user of its own for that (docs/security.md). Where both share one, run the command at once: it takes seconds.",
         },
         {
           observed: "“fell behind” for a few, “furthest behind” by tens or hundreds of ids",
           conclusion:
-            "The last moments before a failover or crash were lost. All conversations that were active then are affected, not only the sampled ones: raise every counter.",
+            "The last moments before a failover or crash were lost. All conversations that were active then are affected, not only the sampled ones. Raise them at once: redisops recover sequence looks at every conversation.",
         },
         {
           observed: "“fell behind: 0” while the alert fires",
           conclusion:
-            "The loss was caught up with, or hit a conversation that is not sampled. Ids were repeated for a while: raise the counters all the same, then look for duplicates in the messages since the last failover.",
+            "The loss was caught up with, or hit a conversation that is not sampled. Ids were repeated for a while. Raise the counters all the same, redisops recover sequence --all, then look for duplicates in the messages since the last failover.",
         },
         {
           observed: "CANARY_WRONG with “has lost data”",
@@ -122,11 +122,19 @@ export const SequenceRegressed: DegradationMode = {
     },
   ],
   remedy: {
-    kind: "none",
-    reason:
-      "This version of redisops has no command that raises counters. Which ids were given and never reached Postgres is known to the applications and to Kafka alone.",
-    instead:
-      "1. Stop the sequence Redis, or take its password from the applications: ids become timestamps (SequenceFallback), which cannot repeat. 2. For each conversation take the highest sequence number of Postgres and of Kafka, plus the peak rate of one conversation times ten seconds. 3. Write it where it is higher than what is there, never where it is lower. 4. Give the server back to the applications.",
+    kind: "command",
+    command: "redisops recover sequence",
+    planShows: [
+      "  source              Postgres messages.message_id: … conversations",
+      "  live counters       … of … compared are below a durable id (… gone), the furthest by …",
+      "  margin              100 ids (10 a second for a failover of 10 s)",
+      "Nothing was changed. To carry it out: redisops recover sequence --execute…",
+    ],
+    executeShows: [
+      "Done in … s. Verification holds:",
+      "  all counters           0 of … below the highest id in Postgres",
+      "  modes that still hold  none",
+    ],
     proof:
       "redisops_sequence_conversations_regressed_ratio is 0 and stays 0; neither count of regressions rises.",
     within:
@@ -134,7 +142,7 @@ export const SequenceRegressed: DegradationMode = {
     rollback:
       "None: counters that are too high cost nothing but gaps, and lowering them again is what this page is about.",
     whenItFails:
-      "If the counters cannot be raised soon, leave the server stopped. Timestamps keep a usable order for days; repeated ids cannot be told apart afterwards.",
+      "Take the sequence Redis away from the applications, or stop it: ids become timestamps (SequenceFallback), which cannot repeat and keep a usable order for days. Repeated ids cannot be told apart afterwards. Then mend what the error names and run it again. If it found nothing although writes were lost, no durable id shows the loss: redisops recover sequence --all skips the margin everywhere.",
   },
   drill: { kind: "lab", inject: ["lower-sequence"] },
   inhibits: [],

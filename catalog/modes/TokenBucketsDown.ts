@@ -111,7 +111,8 @@ export const TokenBucketsDown: DegradationMode = {
         },
         {
           observed: "the buckets are back, and an account has few tokens although little is sent",
-          conclusion: "It does not refill: TokenBucketsDrained says how to fill it.",
+          conclusion:
+            "It does not refill: redisops recover token-buckets fills it; TokenBucketsDrained has the details.",
         },
         {
           observed: "accounts throttled",

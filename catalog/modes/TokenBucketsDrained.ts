@@ -107,7 +107,7 @@ export const TokenBucketsDrained: DegradationMode = {
         {
           observed: "accounts that are in use are to be set as well",
           conclusion:
-            "Each of them may send one burst more than its limit: expect up to that many 429s, or wait for a quieter minute.",
+            "Each of them may send one burst more than its limit: expect up to that many 429s, or let the buckets rise slowly with --ramp 1m.",
         },
       ],
     },

@@ -1,10 +1,15 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { modes } from "../../catalog/modes.ts";
 import { type RecoveryName, recoveryRoles } from "../../catalog/recoveries.ts";
+import type { Config } from "../../core/config/schema.ts";
 import { exitCodes } from "../../core/error-codes.ts";
-import { RedisopsError, toRedisopsError } from "../../core/errors.ts";
+import { messageOf, RedisopsError, toRedisopsError } from "../../core/errors.ts";
+import { activeAlerts } from "../../core/prometheus.ts";
 import { Probes } from "../../exporters/probes.ts";
 import { platformStatus } from "../../exporters/status.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
 import { recoveries } from "../../recovery/recoveries.ts";
+import type { Plan, RecoveryContext } from "../../recovery/recovery.ts";
 import { configFlag } from "../options.ts";
 import { aligned, print, printJson, reportError, styled } from "../output.ts";
 import { type RecoverSession, recoverSession } from "./recover-session.ts";
@@ -15,23 +20,59 @@ import { plainPlan, showPlan } from "./show-plan.ts";
 interface Outcome {
   readonly recovery: RecoveryName;
   readonly because: readonly string[];
+  /** `planned` also for one that can be planned in detail only after the one before it. */
   readonly status: "planned" | "nothing_to_do" | "done" | "verification_failed" | "failed" | "skipped";
   readonly plan?: unknown;
   readonly run?: string;
   readonly error?: RedisopsError;
 }
 
+/** How long Prometheus may take to see what a recovery has done, and how often it is asked, in milliseconds. */
+const scrapes = { wait: 180_000, interval: 3_000 };
+const prometheusDeadline = 5_000;
+
 /** A drain delivers nothing while nobody is found, so it comes after the registry is filled. */
 const followers: Readonly<Partial<Record<RecoveryName, RecoveryName>>> = { registry: "pending" };
 
 const names = Object.keys(recoveryRoles) as RecoveryName[];
+
+/** A mode that holds, with the command that ends it. */
+interface HeldMode {
+  readonly id: string;
+  readonly command: string | undefined;
+}
+
+/**
+ * Modes that a look at the servers cannot judge, such as RegistryCold: they take what the applications report to
+ * Prometheus, so its alerts tell whether they hold.
+ */
+async function heldByAlerts(
+  { prometheus }: Config,
+  onWarning: (message: string) => void,
+): Promise<readonly HeldMode[]> {
+  const reported = modes.filter(({ signal }) => signal.kind !== "threshold");
+  const known = reported.flatMap(({ id, remedy }) =>
+    remedy.kind === "command" ? [{ id, command: remedy.command }] : [],
+  );
+  const unknown = (why: string) => {
+    onWarning(`${why}; whether ${known.map(({ id }) => id).join(" or ")} holds is not known`);
+    return [];
+  };
+  if (prometheus === undefined) return unknown("redisops.yaml has no prometheus.url");
+  try {
+    const alerts = await activeAlerts(prometheus.url, prometheusDeadline);
+    return known.filter(({ id }) => alerts.some(({ labels }) => labels.alertname === id));
+  } catch (error) {
+    return unknown(messageOf(error));
+  }
+}
 
 /**
  * Which recoveries the modes that hold call for, in the order in which they are safe: numbers must be right before they are
  * given out, users must be found before their messages are handed over.
  */
 export function neededRecoveries(
-  held: readonly { readonly id: string; readonly command: string | undefined }[],
+  held: readonly HeldMode[],
   possible: (name: RecoveryName) => boolean,
 ): Map<RecoveryName, string[]> {
   const needed = new Map<RecoveryName, string[]>();
@@ -45,9 +86,26 @@ export function neededRecoveries(
   return new Map([...needed].sort(([a], [b]) => names.indexOf(a) - names.indexOf(b)));
 }
 
+/** Whether the plan is refused for nothing but what the recovery before it is for. */
+const waitsFor = (plan: Plan, before: Outcome | undefined) =>
+  before?.recovery === "registry" && plan.refusal?.code === "REGISTRY_COLD";
+
+/** A plan; where Prometheus does not know yet what the recovery before has done, as soon as it does. */
+async function preparedAfter(name: RecoveryName, context: RecoveryContext, before: Outcome | undefined) {
+  const end = performance.now() + (before?.status === "done" ? scrapes.wait : 0);
+  for (let look = 1; ; look += 1) {
+    const prepared = await preparePlan(recoveries[name], context);
+    if (!waitsFor(prepared.plan, before) || performance.now() >= end) return prepared;
+    if (look === 1) context.onWarning("waits until Prometheus has seen the new entries, 3 minutes at most");
+    await delay(scrapes.interval, undefined, { signal: context.signal }).catch(() => undefined);
+    context.signal.throwIfAborted();
+  }
+}
+
 async function recoverOne(
   name: RecoveryName,
   because: readonly string[],
+  before: Outcome | undefined,
   session: RecoverSession,
   options: ActOptions & { readonly execute: boolean },
 ): Promise<Outcome> {
@@ -55,11 +113,18 @@ async function recoverOne(
   const context = session.context(ownOptions(name, {}));
   const about = { recovery: name, because };
   try {
-    const { plan, pins, duration } = await preparePlan(recovery, context);
+    const { plan, pins, duration } = await preparedAfter(name, context, before);
     const planned = { ...about, plan: plainPlan({ plan, duration }) };
     if (!options.json) showPlan(name, plan, duration);
+    if (waitsFor(plan, before) && !options.execute) {
+      if (!options.json) print("It is looked at again when the registry has been filled.");
+      return { ...planned, status: "planned" };
+    }
     if (plan.refusal !== undefined) return { ...planned, status: "failed", error: plan.refusal };
-    if (!plan.hasChanges) return { ...planned, status: "nothing_to_do" };
+    if (!plan.hasChanges) {
+      if (!options.json) print("Nothing to do.");
+      return { ...planned, status: "nothing_to_do" };
+    }
     if (!options.execute) return { ...planned, status: "planned" };
     const report = await executePlan(recovery, context, plan, runSettings(options), pins);
     const { holds, facts } = report.verification;
@@ -88,9 +153,12 @@ export async function recoverAll(options: ActOptions & { readonly execute: boole
   const session = await recoverSession(options);
   const { config } = session;
   try {
-    const results = await new Probes(config).run();
+    const [results, reported] = await Promise.all([
+      new Probes(config).run(),
+      heldByAlerts(config, session.onWarning),
+    ]);
     const rows = platformStatus(results, config.thresholds, [], Date.now());
-    const held = rows.flatMap(({ modes }) => modes);
+    const held = [...rows.flatMap((row) => row.modes), ...reported];
     const canDrain =
       config.postgres?.tables.pending_deliveries !== undefined &&
       config.recovery.pending.delivery !== undefined;
@@ -102,7 +170,7 @@ export async function recoverAll(options: ActOptions & { readonly execute: boole
       const outcome: Outcome =
         name === "pending" && registry?.error !== undefined
           ? { recovery: name, because, status: "skipped" }
-          : await recoverOne(name, because, session, options);
+          : await recoverOne(name, because, outcomes.at(-1), session, options);
       outcomes.push(outcome);
       if (!options.json && outcome.error !== undefined) reportError(outcome.error, false);
       if (!options.json && outcome.status === "skipped")

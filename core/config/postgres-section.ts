@@ -13,6 +13,16 @@ const sentNotifications = z
   })
   .describe("Durable record of what was sent: source of the filter's rebuild and of its canaries.");
 
+const sends = z
+  .strictObject({
+    table: sqlName().default("sends").describe("Table with one row for each time that something was sent."),
+    id_column: sqlName().default("notification_id").describe("Column with the notification's id."),
+    sent_at_column: sqlName()
+      .default("sent_at")
+      .describe("Column with the time of sending; should be indexed."),
+  })
+  .describe("Each single send, so that what went out twice has two rows: for redisops audit duplicates.");
+
 const pendingDeliveries = z
   .strictObject({
     table: sqlName().default("pending_deliveries").describe("Table with the messages that wait."),
@@ -110,6 +120,7 @@ export const postgresSection = z
     tables: z
       .strictObject({
         sent_notifications: sentNotifications.optional(),
+        sends: sends.optional(),
         pending_deliveries: pendingDeliveries.optional(),
         preferences: preferences.optional(),
         messages: messages.optional(),
@@ -123,8 +134,8 @@ export const postgresSection = z
 
 export type PostgresConfig = z.output<typeof postgresSection>;
 export type SentNotificationsConfig = z.output<typeof sentNotifications>;
+export type SendsConfig = z.output<typeof sends>;
 export type PendingDeliveriesConfig = z.output<typeof pendingDeliveries>;
 export type MessagesConfig = z.output<typeof messages>;
-export type ConnectionsConfig = z.output<typeof connections>;
 export type PreferencesConfig = z.output<typeof preferences>;
 export type PgBouncerConfig = z.output<typeof pgbouncer>;

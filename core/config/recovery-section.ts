@@ -115,6 +115,42 @@ const sequence = z
   .prefault({})
   .describe("Recovery of the sequence counters.");
 
+const activity = z.strictObject({
+  table: sqlName().describe("Table, or view, with a row for each thing that a user did or was sent."),
+  user_column: sqlName().default("user_id").describe("Column with the user, as in the preferences."),
+  time_column: sqlName()
+    .default("sent_at")
+    .describe("Column with its time; has to be indexed, best together with the user."),
+});
+
+const preferences = z
+  .strictObject({
+    entry_ttl: positiveDuration()
+      .default("1h")
+      .describe("Time to live of cache entries: the workers' ttlSeconds. Spread by a tenth."),
+    activity: activity
+      .optional()
+      .describe(
+        "Who was active lately: the cache is warmed with the latest first. When left out, with those who changed something.",
+      ),
+    warm_users: z
+      .int()
+      .min(0)
+      .max(1e9)
+      .default(1_000_000)
+      .describe("Users that the cache is warmed with, at most; 0 for none."),
+    read_share: z
+      .number()
+      .gt(0)
+      .max(1)
+      .default(0.25)
+      .describe(
+        "Share of what Postgres serves in a second (postgres.tables.preferences.reads_per_second) that the recovery reads at most.",
+      ),
+  })
+  .prefault({})
+  .describe("Recovery of the preferences cache.");
+
 /** How recoveries behave. */
 export const recoverySection = z
   .strictObject({
@@ -129,10 +165,12 @@ export const recoverySection = z
     registry,
     pending,
     sequence,
+    preferences,
   })
   .prefault({})
   .describe("How recoveries behave.");
 
 export type RecoveryConfig = z.output<typeof recoverySection>;
 export type RecoveryLimits = RecoveryConfig["limits"];
+export type PreferencesRecoveryConfig = RecoveryConfig["preferences"];
 export type DeliveryConfig = NonNullable<RecoveryConfig["pending"]["delivery"]>;

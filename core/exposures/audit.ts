@@ -27,11 +27,16 @@ export interface AuditTotals {
   readonly damaged_lines: number;
 }
 
+/** Takes a page of what was found; the next one is read when it has settled. */
+export type TakeNotifications = (notifications: readonly UnwantedNotification[]) => Promise<void> | void;
+
 /** What to look through. */
 export interface AuditOptions {
   readonly tables: PreferenceTables;
   /** Exposures from this moment on, in milliseconds since 1970. */
   readonly since: number;
+  /** Exposures before this moment, in milliseconds since 1970; all when left out. */
+  readonly until?: number;
   /** Folders with exposures that may not have reached the table. */
   readonly folders: readonly string[];
 }
@@ -46,6 +51,15 @@ interface JudgedExposure {
   /** The place of the row in the order of the table; empty for one of a folder. */
   readonly exposed_at: string;
 }
+
+/** Milliseconds since 1970; the end does not belong to it. */
+interface Span {
+  readonly since: number;
+  readonly until: number;
+}
+
+/** A moment after all others that Postgres and JavaScript both have. */
+const latest = Date.parse("9999-12-31T00:00:00Z");
 
 /** Rows of a page; bounds memory, and the work of one statement. */
 const pageRows = 5_000;
@@ -80,9 +94,10 @@ function judged(tables: PreferenceTables, exposures: string): string {
  */
 export async function auditExposures(
   client: Client,
-  { tables, since, folders }: AuditOptions,
-  found: (notifications: readonly UnwantedNotification[]) => void,
+  { tables, since, until, folders }: AuditOptions,
+  found: TakeNotifications,
 ): Promise<AuditTotals> {
+  const span = { since, until: until ?? latest };
   // Opened before the snapshot is taken: what is moved to the table meanwhile is then in either the one or the other.
   const segments = await openFolders(folders);
   try {
@@ -95,9 +110,9 @@ export async function auditExposures(
     for (const segment of segments) {
       for await (const { exposures, damaged } of batchesOf(segment)) {
         damagedLines += damaged;
-        const rows = await judgeLocal(client, tables, since, exposures);
+        const rows = await judgeLocal(client, tables, span, exposures);
         inFolders += rows.length;
-        found(
+        await found(
           rows
             .filter(({ against }) => against)
             .filter(onlyOnce(seen))
@@ -106,7 +121,7 @@ export async function auditExposures(
       }
     }
     return {
-      in_table: await judgeTable(client, tables, since, found),
+      in_table: await judgeTable(client, tables, span, found),
       in_folders: inFolders,
       damaged_lines: damagedLines,
     };
@@ -176,13 +191,13 @@ async function* batchesOf({ file, folder }: OpenSegment): AsyncGenerator<Exposur
 async function judgeLocal(
   client: Client,
   tables: PreferenceTables,
-  since: number,
+  { since, until }: Span,
   exposures: readonly Exposure[],
 ): Promise<JudgedExposure[]> {
   const local = `
     SELECT l.notification_id, l.channel, l.user_id, to_timestamp(l.at / 1000.0) AS exposed_at
     FROM unnest($1::text[], $2::text[], $3::text[], $4::float8[]) AS l (notification_id, channel, user_id, at)
-    WHERE l.at >= $5 AND NOT EXISTS (
+    WHERE l.at >= $5 AND l.at < $6 AND NOT EXISTS (
       SELECT 1 FROM ${quoteName(tables.exposures_table)} AS t
       WHERE t.notification_id = l.notification_id AND t.channel = l.channel AND t.user_id = l.user_id)`;
   const { rows } = await client.query<JudgedExposure>(judged(tables, local), [
@@ -191,6 +206,7 @@ async function judgeLocal(
     exposures.map(({ userId }) => userId),
     exposures.map(({ at }) => at),
     since,
+    until,
   ]);
   return rows;
 }
@@ -198,19 +214,20 @@ async function judgeLocal(
 async function judgeTable(
   client: Client,
   tables: PreferenceTables,
-  since: number,
-  found: (notifications: readonly UnwantedNotification[]) => void,
+  { since, until }: Span,
+  found: TakeNotifications,
 ): Promise<number> {
   const page = `
     SELECT * FROM ${quoteName(tables.exposures_table)}
     WHERE (exposed_at, notification_id, channel, user_id) > ($1::timestamptz, $2, $3, $4)
+      AND exposed_at < to_timestamp($5::float8 / 1000)
     ORDER BY exposed_at, notification_id, channel, user_id LIMIT ${pageRows}`;
   // No id is empty, so nothing of that very moment is left out.
   let after = [new Date(since).toISOString(), "", "", ""];
   for (let count = 0; ; ) {
-    const { rows } = await client.query<JudgedExposure>(judged(tables, page), after);
+    const { rows } = await client.query<JudgedExposure>(judged(tables, page), [...after, until]);
     count += rows.length;
-    found(rows.filter(({ against }) => against).map(present));
+    await found(rows.filter(({ against }) => against).map(present));
     const last = rows.at(-1);
     if (last === undefined || rows.length < pageRows) return count;
     after = [last.exposed_at, last.notification_id, last.channel, last.user_id];

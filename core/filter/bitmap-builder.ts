@@ -16,6 +16,7 @@ export class BitmapBuilder {
   readonly #first: Uint8Array;
   readonly #reciprocal: number;
   #added = 0;
+  #distinct = 0;
 
   /** @throws RangeError where the shards do not fit in memory */
   constructor(layout: BitmapLayout) {
@@ -33,6 +34,11 @@ export class BitmapBuilder {
     return this.#added;
   }
 
+  /** Ids that were not known when they were added; a false positive is not counted. */
+  get distinct(): number {
+    return this.#distinct;
+  }
+
   /** Adds the id `bytes[start, end)`. Allocates nothing; the bytes may be reused at once. */
   addRange(bytes: Uint8Array, start: number, end: number): void {
     this.#hasher.hash(bytes, start, end);
@@ -43,12 +49,17 @@ export class BitmapBuilder {
     const shard =
       shardCount === 1 ? this.#first : (this.shards[shardOf(position, step, shardCount)] ?? this.#first);
     const reciprocal = this.#reciprocal;
+    let isNew = 0;
     for (let i = 0; i < hashes; i++) {
       const bit = modulo(position, bitsPerShard, reciprocal);
       const byte = bit >>> 3;
-      shard[byte] = (shard[byte] ?? 0) | (0x80 >>> (bit & 7));
+      const mask = 0x80 >>> (bit & 7);
+      const before = shard[byte] ?? 0;
+      isNew |= ~before & mask;
+      shard[byte] = before | mask;
       position = (position + step) >>> 0;
     }
     this.#added++;
+    if (isNew !== 0) this.#distinct++;
   }
 }

@@ -10,7 +10,7 @@ import {
   estimatedItems,
   positions,
 } from "./bitmap-layout.ts";
-import type { Filter, FilterState } from "./filter.ts";
+import type { Filter, FilterId, FilterState } from "./filter.ts";
 
 /** Filters up to this size are counted whole; BITCOUNT of 1 MiB takes the server well under a millisecond. */
 const fullCountBytes = 1_048_576;
@@ -146,7 +146,7 @@ export class BitmapFilter implements Filter {
     };
   }
 
-  async has(ids: readonly string[]): Promise<boolean[]> {
+  async has(ids: readonly FilterId[]): Promise<boolean[]> {
     const groups = this.#group(ids, await this.layout());
     const replies = await this.#run(
       groups.map(({ shard, bits }) => [
@@ -165,7 +165,7 @@ export class BitmapFilter implements Filter {
     return present;
   }
 
-  async add(ids: readonly string[]): Promise<void> {
+  async add(ids: readonly FilterId[]): Promise<void> {
     await this.#run(
       this.#group(ids, await this.layout()).map(({ shard, bits }) => [
         "bitfield",
@@ -176,7 +176,7 @@ export class BitmapFilter implements Filter {
   }
 
   /** Ids of one shard share a command: a command for each id costs both sides several times as much. */
-  #group(ids: readonly string[], layout: BitmapLayout): IdGroup[] {
+  #group(ids: readonly FilterId[], layout: BitmapLayout): IdGroup[] {
     const open = new Map<number, IdGroup>();
     const groups: IdGroup[] = [];
     for (const [member, id] of ids.entries()) {

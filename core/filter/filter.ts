@@ -19,6 +19,9 @@ export interface FilterState {
   readonly createdMs: number | undefined;
 }
 
+/** An id: a text stands for its UTF-8 bytes. */
+export type FilterId = string | Buffer;
+
 /**
  * A deduplication filter under one key (or one prefix of keys) on an open connection. Both engines behave alike;
  * their errors are RedisopsErrors.
@@ -27,7 +30,7 @@ export interface Filter {
   /** Reads the filter's shape and fill; cheap enough for a scrape whatever the filter's size. */
   state(): Promise<FilterState>;
   /** For each id, whether the filter reports it as present. */
-  has(ids: readonly string[]): Promise<boolean[]>;
+  has(ids: readonly FilterId[]): Promise<boolean[]>;
   /** Adds ids; adding one twice changes nothing. */
-  add(ids: readonly string[]): Promise<void>;
+  add(ids: readonly FilterId[]): Promise<void>;
 }

@@ -16,6 +16,8 @@ export interface PushBitmapOptions {
   readonly maxInFlightBytes?: number;
   /** Called after each acknowledged chunk with the bytes done so far, out of `bits.length`. */
   readonly onProgress?: (bytes: number) => void;
+  /** Awaited before each chunk after the first, with its bytes: where it waits, nothing more is sent. */
+  readonly beforeChunk?: (bytes: number) => Promise<void>;
   /** Stops at once, without waiting for replies; the partial key is left to its time to live. */
   readonly signal?: AbortSignal;
 }
@@ -33,7 +35,8 @@ export interface PushBitmapOptions {
  * @throws the server's or the connection's error, the signal's reason, or an Error where a reply is not what it must be
  */
 export async function pushBitmap(redis: Redis | Cluster, options: PushBitmapOptions): Promise<number> {
-  const { key, expireSeconds, signal, onProgress, chunkBytes = MIB, maxInFlightBytes = 8 * MIB } = options;
+  const { key, expireSeconds, signal, onProgress, beforeChunk } = options;
+  const { chunkBytes = MIB, maxInFlightBytes = 8 * MIB } = options;
   const bits = Buffer.from(options.bits.buffer, options.bits.byteOffset, options.bits.byteLength);
   if (bits.length === 0) throw new RangeError("a bitmap has one byte at least");
   signal?.throwIfAborted();
@@ -55,6 +58,7 @@ export async function pushBitmap(redis: Redis | Cluster, options: PushBitmapOpti
     inFlight.push({ end: at, reply: silent(start(redis, key, bits, at, expireSeconds)) });
     while (at < used) {
       const end = Math.min(at + chunkBytes, used);
+      await beforeChunk?.(end - at);
       while (inFlight.length > 0 && end - acknowledged > maxInFlightBytes) await settleOldest();
       const reply = redis.setrange(key, at, bits.subarray(at, end));
       inFlight.push({ end, reply: silent(expectLength(key, reply, bits.length)) });

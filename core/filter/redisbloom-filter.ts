@@ -2,11 +2,11 @@ import type { Redis } from "ioredis";
 import type { FilterConfig } from "../config/redis-section.ts";
 import { RedisopsError } from "../errors.ts";
 import { filterError } from "./bitmap-filter.ts";
-import type { Filter, FilterState } from "./filter.ts";
+import type { Filter, FilterId, FilterState } from "./filter.ts";
 import { expectedFalsePositiveRatio, expectedFillRatio, parseRedisBloomHeader } from "./redisbloom-header.ts";
 
 /** Ids per BF.MEXISTS or BF.MADD: large enough to spare round trips, small enough not to hold up the server. */
-export const redisBloomBatch = 500;
+const redisBloomBatch = 500;
 
 /** A filter of the RedisBloom module (or of Redis 8, which has it built in). */
 export class RedisBloomFilter implements Filter {
@@ -60,12 +60,12 @@ export class RedisBloomFilter implements Filter {
     };
   }
 
-  async has(ids: readonly string[]): Promise<boolean[]> {
+  async has(ids: readonly FilterId[]): Promise<boolean[]> {
     const replies = await this.#inBatches("BF.MEXISTS", ids);
     return replies.map((reply) => Number(reply) === 1);
   }
 
-  async add(ids: readonly string[]): Promise<void> {
+  async add(ids: readonly FilterId[]): Promise<void> {
     await this.#inBatches("BF.MADD", ids);
   }
 
@@ -89,7 +89,7 @@ export class RedisBloomFilter implements Filter {
     return (await this.#call(() => this.#client.exists(this.#key))) === 1;
   }
 
-  async #inBatches(command: string, ids: readonly string[]): Promise<unknown[]> {
+  async #inBatches(command: string, ids: readonly FilterId[]): Promise<unknown[]> {
     const replies: unknown[] = [];
     for (let start = 0; start < ids.length; start += redisBloomBatch) {
       const batch = ids.slice(start, start + redisBloomBatch);

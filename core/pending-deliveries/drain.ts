@@ -1,5 +1,6 @@
 import type pg from "pg";
 import type { PendingDeliveriesConfig } from "../config/postgres-section.ts";
+import { userLockPrefix } from "./batch-statements.ts";
 import { deliveryDelay } from "./delay.ts";
 import { type Deliver, deliverInTime, type Message } from "./message.ts";
 import { type PendingStatements, pendingStatements } from "./table.ts";
@@ -168,7 +169,7 @@ class Drain {
     const { rows: locks } = await client.query<{ mine: boolean }>(
       `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS mine,
               set_config('idle_in_transaction_session_timeout', $2, true)`,
-      [`redisops ${this.#options.table.table} ${userId}`, String(this.#deliverDeadline + 5_000)],
+      [`${userLockPrefix(this.#options.table)}${userId}`, String(this.#deliverDeadline + 5_000)],
     );
     if (locks[0]?.mine !== true) return noTurn;
     const { rows } = await client.query<{

@@ -39,7 +39,7 @@ export async function sampleByTime(client: Client, sample: TimeSample): Promise<
        SELECT CASE WHEN $1::float8 IS NULL THEN min(${time})
                    ELSE greatest(min(${time}), now() - make_interval(secs => $1::float8)) END AS earliest,
               least(max(${time}), now() - make_interval(secs => $2::float8)) AS latest
-       FROM ${table}
+       FROM ${table} WHERE isfinite(${time})
      ), moments AS MATERIALIZED (
        SELECT array_agg(moment ORDER BY moment) AS ordered, max(latest) AS latest
        FROM (SELECT earliest + random() * (latest - earliest) AS moment, latest

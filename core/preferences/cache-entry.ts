@@ -27,3 +27,11 @@ export function decodePreferences(value: string): CachedPreferences | undefined 
   if (!optedOut.every((channel) => typeof channel === "string")) return undefined;
   return { asOf, readAt, optedOut };
 }
+
+/** Entries written together shall not expire together: their life is spread by this share to either side. */
+export const lifeJitter = 0.1;
+
+/** The life of a new entry in whole milliseconds, of those that live `ttlMs` on average. */
+export function entryLife(ttlMs: number): number {
+  return Math.round(ttlMs * (1 - lifeJitter + 2 * lifeJitter * Math.random()));
+}

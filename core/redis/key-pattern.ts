@@ -10,3 +10,15 @@ export function keyMatcher(pattern: string, placeholder: string): (key: string) 
   const expression = new RegExp(`^${parts.join(".+")}$`, "s");
   return (key) => expression.test(key);
 }
+
+/**
+ * Reads from a key of a pattern what takes the placeholder's place; undefined for a key of another pattern. Where the
+ * pattern names the placeholder several times, the same has to be in all places.
+ */
+export function valuesOf(pattern: string, placeholder: string): (key: string) => string | undefined {
+  const [first = "", ...rest] = pattern
+    .split(placeholder)
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&"));
+  const expression = new RegExp(`^${first}(.+)${rest.join("\\1")}$`, "s");
+  return (key) => expression.exec(key)?.[1];
+}

@@ -4,11 +4,12 @@ import type { Cluster, Redis } from "ioredis";
 /** A Lua script with the digest that the server's script cache knows it by. */
 export class RedisScript {
   readonly source: string;
-  readonly #digest: string;
+  /** SHA-1 of the source in hexadecimal digits, for EVALSHA. */
+  readonly digest: string;
 
   constructor(source: string) {
     this.source = source;
-    this.#digest = createHash("sha1").update(source).digest("hex");
+    this.digest = createHash("sha1").update(source).digest("hex");
   }
 
   /**
@@ -21,7 +22,7 @@ export class RedisScript {
     args: readonly (string | number)[],
   ): Promise<unknown> {
     try {
-      return await client.evalsha(this.#digest, keys.length, ...keys, ...args);
+      return await client.evalsha(this.digest, keys.length, ...keys, ...args);
     } catch (error) {
       if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
       return client.eval(this.source, keys.length, ...keys, ...args);

@@ -43,6 +43,26 @@ if version ~= ARGV[1] or connection ~= ARGV[2] then return 0 end
 redis.call('DEL', KEYS[1])
 return 1`);
 
+/**
+ * Writes a connection's entry as it was told of by an event, unless the stored entry is its own already or that of a
+ * connection which is not older. Arguments as for {@link registerScript}. Answers 1, or 0 when it left what was there.
+ */
+export const restoreScript = new RedisScript(`${entryFunction}${readEntry}
+if version and (connection == ARGV[2] or tonumber(version) >= tonumber(ARGV[1])) then return 0 end
+redis.call('SET', KEYS[1], entry(ARGV[1], ARGV[2], ARGV[3], 'queued'), 'PX', ARGV[4])
+return 1`);
+
+/**
+ * Removes the entry of a connection that has ended, or of one that was older than one which has ended. Arguments:
+ * connectionId; milliseconds since 1970 before which a connection is older, -1 where that is not known. Answers 1, or 0
+ * when there is no such entry.
+ */
+export const endScript = new RedisScript(`${readEntry}
+if not version then return 0 end
+if connection ~= ARGV[1] and tonumber(version) >= tonumber(ARGV[2]) then return 0 end
+redis.call('DEL', KEYS[1])
+return 1`);
+
 /** Says in the entry, if there is one, that messages may wait for the user from now on. */
 export const markQueuedScript = new RedisScript(`${entryFunction}${readEntry}
 if not version then return 0 end

@@ -60,6 +60,20 @@ local time = redis.call('TIME')
 redis.call('HSET', KEYS[1], 'tokens', ARGV[1], 'updated_ms', time[1] * 1000 + math.floor(time[2] / 1000))
 return 1`;
 
+/*
+ * Gives tokens beyond those that the bucket gains by itself. What it owes is forgotten, and a time that lies ahead becomes
+ * the present, so that it refills from now on. What is taken meanwhile is taken; a missing bucket stays a full one.
+ */
+const grantScript = `
+local state = redis.call('HMGET', KEYS[1], 'tokens', 'updated_ms')
+if not state[1] or not state[2] then return ARGV[1] end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local gained = math.max(0, now - tonumber(state[2])) / 1000 * tonumber(ARGV[2])
+local tokens = math.min(tonumber(ARGV[1]), math.max(0, tonumber(state[1]) + gained) + tonumber(ARGV[3]))
+redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'updated_ms', now)
+return tostring(tokens)`;
+
 /** Reads an account's bucket without changing it. */
 export async function readBucket(
   connection: RedisConnection,
@@ -89,6 +103,22 @@ export async function fillBucket(
 ): Promise<void> {
   try {
     await connection.client.eval(fillScript, 1, bucketKey(pattern, account), account.capacity);
+  } catch (error) {
+    throw commandError(error, connection);
+  }
+}
+
+/** Adds tokens to an account's bucket, up to its capacity. Answers how many it holds then. */
+export async function grantTokens(
+  connection: RedisConnection,
+  pattern: string,
+  account: Account,
+  tokens: number,
+): Promise<number> {
+  try {
+    const { capacity, refillPerSecond } = account;
+    const key = bucketKey(pattern, account);
+    return Number(await connection.client.eval(grantScript, 1, key, capacity, refillPerSecond, tokens));
   } catch (error) {
     throw commandError(error, connection);
   }

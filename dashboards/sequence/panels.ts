@@ -14,7 +14,8 @@ export const sequencePanels: readonly DataPanel[] = [
     title: "Conversations whose counter fell behind",
     meaning:
       "A sample of recently active conversations: share of those whose counter is below a sequence number that Postgres has, or gone. Their next messages get ids that are taken, and are ordered before messages that were sent earlier. The size of the sample is on the right axis.",
-    normal: "0. Anything above it is lost data: stop the source of new ids, or raise the counters.",
+    normal:
+      "0. Anything above it is lost data, and ids repeat: redisops recover sequence raises the counters.",
     width: 12,
     height: 8,
     unit: PercentUnit,

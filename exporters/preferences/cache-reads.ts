@@ -2,12 +2,12 @@ import { performance } from "node:perf_hooks";
 import type { RolesConfig } from "../../core/config/redis-section.ts";
 import { withDeadline } from "../../core/deadline.ts";
 import { RedisopsError } from "../../core/errors.ts";
+import type { ChangedUser } from "../../core/preferences/changed-users.ts";
+import type { CachedEntry } from "../../core/preferences/judge-entries.ts";
 import { commandError, type NodeConnection } from "../../core/redis/connect.ts";
 import { keysOf } from "../../core/redis/key-pattern.ts";
 import { slotHasMoved } from "../../core/redis/redis-error.ts";
 import type { RoleConnections } from "../redis/role-connections.ts";
-import type { CachedEntry } from "./judge-entries.ts";
-import type { ChangedUser } from "./sampled-users.ts";
 
 /** Reads of which the median is told. */
 export const timedReads = 5;

@@ -5,6 +5,8 @@ import type { RolesConfig } from "../../core/config/redis-section.ts";
 import { messageOf } from "../../core/errors.ts";
 import { describePostgres } from "../../core/postgres/connect.ts";
 import { postgresError } from "../../core/postgres/postgres-error.ts";
+import { changedUsers, changesSource, isStandby } from "../../core/preferences/changed-users.ts";
+import { entrySamples, judgeEntries } from "../../core/preferences/judge-entries.ts";
 import { readPreferencesQuery } from "../../core/preferences/read-row.ts";
 import { describeTarget } from "../../core/redis/connect.ts";
 import { type Sample, sample } from "../../core/samples.ts";
@@ -12,10 +14,9 @@ import { connectionsInUse, readSessions } from "../postgres/sessions.ts";
 import { withPostgres } from "../postgres-session.ts";
 import { countdown, type Probe, type Scrape } from "../probe.ts";
 import { CacheReads, median, timedReads } from "./cache-reads.ts";
-import { entryStates, judgeEntries } from "./judge-entries.ts";
 import type { PreferencesMemory } from "./preferences-memory.ts";
+import { randomUsers } from "./random-users.ts";
 import { burstLength, measureReadCapacity } from "./read-capacity.ts";
-import { changedUsers, changesSource, isStandby, randomUsers } from "./sampled-users.ts";
 
 const role = "preferences";
 const labels = { role } as const;
@@ -83,11 +84,9 @@ export function preferencesProbe(target: PreferencesTarget, memory: PreferencesM
     });
     // That nobody's entry could be read is no news of the entries.
     if (entries.length === 0 && failure !== undefined) return failure;
-    const counts = await judgeEntries(client, tables, source, entries);
+    const states = await judgeEntries(client, tables, source, entries);
     trace(`${entries.length} of ${users.length} sampled entries judged by ${source}`);
-    for (const state of entryStates) {
-      emit(sample("redisops_preference_sampled_entries", { role, state }, counts[state]));
-    }
+    for (const one of entrySamples(states)) emit(one);
     return failure;
   };
 

@@ -6,6 +6,8 @@ import {
   type CachedPreferences,
   decodePreferences,
   encodePreferences,
+  entryLife,
+  lifeJitter,
 } from "../../core/preferences/cache-entry.ts";
 import { defaultPreferenceTables, type PreferenceTables } from "../../core/preferences/schema.ts";
 import {
@@ -68,8 +70,6 @@ export interface PreferencesOptions extends GuardOptions {
   readonly shipMs?: number | undefined;
 }
 
-/** Entries written together shall not expire together: their life is spread by this share to either side. */
-const jitter = 0.1;
 /**
  * Share of the record that unverified decisions may fill: with Postgres away they are all of the traffic, most of them
  * right, and must not take the place of those that nobody knew anything about.
@@ -150,8 +150,8 @@ export class PreferencesClient {
     this.#rows = new PreferenceRows(this.#database, tables.table, describePostgres(postgres), refused);
     // Connects at once, so after all that throws.
     this.#store = new GuardedStore(role, connection, options);
-    const entryLife = ttl * (1 + jitter) + writeSlack;
-    this.#feed = new ChangeFeed(this.#side, tables.changes_table, entryLife, refused, options.changes);
+    const longestLife = ttl * (1 + lifeJitter) + writeSlack;
+    this.#feed = new ChangeFeed(this.#side, tables.changes_table, longestLife, refused, options.changes);
     const well = () => this.#feed.vouching;
     this.#shipper = new ExposureShipper(
       this.#exposures,
@@ -265,7 +265,7 @@ export class PreferencesClient {
 
   #repopulate(userId: string, preferences: CachedPreferences): void {
     const key = this.#keyOf(userId);
-    const life = Math.round(this.#ttlMs * (1 - jitter + 2 * jitter * Math.random()));
+    const life = entryLife(this.#ttlMs);
     void this.#store.call(key, "set", (client) =>
       client.set(key, encodePreferences(preferences), "PX", life).catch(unlessRefused),
     );

@@ -4,7 +4,7 @@ import { loadConfig } from "../../core/config/load.ts";
 import type { Config } from "../../core/config/schema.ts";
 import { messageOf } from "../../core/errors.ts";
 import { type AppSettings, type PlatformSettings, readSettings } from "../platform/settings.ts";
-import { readBody } from "../servers/loopback-http.ts";
+import { BodyTooLargeError, readBody } from "../servers/loopback-http.ts";
 
 /** What an answer consists of: a status, or a body with status 200, as JSON or as bytes. */
 export type Answer = { readonly status: number; readonly body?: object | Uint8Array };
@@ -100,7 +100,7 @@ async function respond(
     else response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
   } catch (error) {
     process.stderr.write(`${routeKey(request)}: ${messageOf(error)}\n`);
-    if (!response.headersSent) response.writeHead(500);
+    if (!response.headersSent) response.writeHead(error instanceof BodyTooLargeError ? 413 : 500);
     response.end();
   }
 }

@@ -3,16 +3,17 @@ import { join } from "node:path";
 import { z } from "zod";
 import { messageOf } from "../../core/errors.ts";
 import type { Connection } from "../../core/registry/entry.ts";
-import { RegistryClient } from "../../fallbacks/registry/registry-client.ts";
-import { appsOf, section, storeDeadlineMs } from "../platform/settings.ts";
+import { connectionTtlMs } from "../platform/platform-config.ts";
+import { appsOf, serverIdOf, storeDeadlineMs } from "../platform/settings.ts";
 import { type AppContext, runApp } from "./app.ts";
+import { batch, takeBatch } from "./delivery-batch.ts";
+import { HeldConnections } from "./held-connections.ts";
 import { Inbox } from "./inbox.ts";
 import { messageNumber } from "./message-number.ts";
 
-/** Milliseconds that a registry entry lives without a heartbeat: short, so that a registry that lost data fills up soon. */
-const ttlMs = 15_000;
-
 const delivery = z.object({ messageId: z.string(), userId: z.string() });
+/** What heartbeats do with an entry that is gone. */
+const heartbeats = z.object({ entries: z.enum(["written", "prolonged"]) });
 
 /** The simulated clients of this server: every so many users, as many as there are servers. */
 function connect({ settings, own }: AppContext): Map<string, Connection> {
@@ -22,7 +23,7 @@ function connect({ settings, own }: AppContext): Map<string, Connection> {
   return new Map(
     Array.from({ length: settings.clientsPerServer }, (_, index) => {
       const userId = `u-${index * servers.length + place}`;
-      return [userId, { userId, serverId: own.name, connectionId: randomUUID(), connectedAtMs }];
+      return [userId, { userId, serverId: serverIdOf(own), connectionId: randomUUID(), connectedAtMs }];
     }),
   );
 }
@@ -38,40 +39,48 @@ async function eventsTo(brokers: readonly string[], clientId: string) {
 await runApp(async (context) => {
   const { settings, own, config } = context;
   const events = await eventsTo(settings.kafka, own.name);
-  const registry = new RegistryClient(section(config, "registry"), {
-    deadlineMs: storeDeadlineMs,
-    ttlMs,
-    events,
-  });
-  const inbox = new Inbox(join(own.folder, "inbox.log"));
   const clients = connect(context);
-  await registry.ready(5_000);
-  await Promise.all([...clients.values()].map((client) => registry.register(client)));
+  const held = new HeldConnections(
+    config,
+    { deadlineMs: storeDeadlineMs, ttlMs: connectionTtlMs, events },
+    clients.values(),
+  );
+  const inbox = new Inbox(join(own.folder, "inbox.log"));
+  await held.enter();
   let beating: Promise<unknown> = Promise.resolve();
   const heartbeat = setInterval(() => {
     beating = beating
-      .then(() => registry.heartbeatAll(clients.values(), 32))
+      .then(() => held.beat())
       .catch((error: unknown) => {
         process.stderr.write(`heartbeats: ${messageOf(error)}\n`); // the next ones may fare better
       });
-  }, ttlMs / 3);
+  }, connectionTtlMs / 3);
+  const receive = (messageId: string, userId: string): "acknowledged" | "offline" | "unknown message" => {
+    const number = messageNumber(messageId);
+    if (number === undefined) return "unknown message";
+    if (!clients.has(userId)) return "offline";
+    inbox.receive(number, userId);
+    return "acknowledged";
+  };
 
   return {
     routes: {
       "POST /deliver": (body) => {
         const { messageId, userId } = delivery.parse(body);
-        const number = messageNumber(messageId);
-        if (number === undefined || !clients.has(userId)) return { status: 404 };
-        inbox.receive(number, userId);
-        return { status: 200 };
+        return { status: receive(messageId, userId) === "acknowledged" ? 200 : 404 };
+      },
+      "POST /deliveries": (body) => ({ status: 200, body: takeBatch(batch.parse(body), receive) }),
+      "POST /heartbeats": async (body) => {
+        held.keep(heartbeats.parse(body).entries);
+        await beating;
+        return { status: 200, body: {} };
       },
       "GET /delivered": () => ({ status: 200, body: inbox.delivered.bytes }),
     },
     counters: () => ({ clients: clients.size, ...inbox.counts }),
     async stop() {
       clearInterval(heartbeat);
-      await Promise.all([...clients.values()].map((client) => registry.unregister(client)));
-      registry.close();
+      await held.close();
       await events?.close();
       inbox.close();
     },

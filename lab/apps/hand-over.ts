@@ -1,10 +1,10 @@
 import type { Deliver } from "../../core/pending-deliveries/message.ts";
-import { appsOf, type PlatformSettings, urlOf } from "../platform/settings.ts";
+import { appsOf, type PlatformSettings, serverIdOf, urlOf } from "../platform/settings.ts";
 
 /** Hands messages to the platform's connection servers over HTTP. */
 export function handOver(settings: PlatformSettings): Deliver {
   const urls = new Map(
-    appsOf(settings, "connection-server").map((app) => [app.name, `${urlOf(app)}/deliver`]),
+    appsOf(settings, "connection-server").map((app) => [serverIdOf(app), `${urlOf(app)}/deliver`]),
   );
   return async (serverId, message, signal) => {
     const url = urls.get(serverId);

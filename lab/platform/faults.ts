@@ -13,7 +13,7 @@ export const faults = {
   "wrong-config": "CONFIG SET of what contradicts the role, on all of its servers",
   "fill-postgres-pool": "takes PgBouncer's whole pool and most of Postgres's connections, and keeps them",
   "provider-429": "makes a provider's account, or all of them, answer 429",
-  "forget-connections": "deletes the registry's entries, and those that are written anew",
+  "forget-connections": "deletes the registry's entries, and lets heartbeats only prolong what is there",
   "stick-counters": "leaves rate counters of some users without a time to live",
   "lower-sequence": "lets all sequence counters begin at 0 again, below the ids that are in use",
   "stale-preferences": "opts people out in Postgres without the workers hearing of it",

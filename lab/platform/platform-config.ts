@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stringify } from "yaml";
 import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts";
+import { connectionEventsTopic } from "../../core/registry/connection-event.ts";
 import { checkout } from "../checkout.ts";
 
 /** What the platform's redisops.yaml depends on. Addresses are `host:port`. */
@@ -16,6 +17,8 @@ export interface PlatformAddresses {
   readonly postgres: string;
   readonly pgbouncer: string;
   readonly provider: string;
+  /** Kafka's brokers; none where there is no Kafka. */
+  readonly kafka: readonly string[];
   readonly exporter: string;
   /** Differences from the catalog's thresholds, by mode. */
   readonly thresholds?: ThresholdOverrides | undefined;
@@ -42,6 +45,9 @@ export type PlatformSecret = (typeof platformSecrets)[number];
 
 /** How often the lab's Prometheus scrapes and evaluates. */
 export const labInterval = "2s";
+
+/** Milliseconds that a registry entry lives without a heartbeat: short, so that a registry that lost data fills up soon. */
+export const connectionTtlMs = 15_000;
 
 /** Requests per second that the providers grant an account. */
 const accountLimit = 1_000;
@@ -87,6 +93,15 @@ export function platformConfig(addresses: PlatformAddresses): string {
         preferences: { table: "preferences" },
         messages: { table: "messages" },
       },
+    },
+    ...(addresses.kafka.length > 0 && {
+      kafka: { brokers: addresses.kafka, connection_events: { topic: connectionEventsTopic } },
+    }),
+    recovery: {
+      registry: { entry_ttl: `${connectionTtlMs / 1_000}s` },
+      pending: { delivery: { kind: "http", url: "http://{server_id}/deliveries" } },
+      // The lab's Postgres has next to nothing else to do.
+      preferences: { read_share: 1 },
     },
     providers: {
       twilio: {

@@ -120,12 +120,13 @@ class PlatformStart {
     const rest = async () => {
       const stores = await startStores(workspace, stopwatch, (postgres) => createDatabase(postgres, sizes));
       this.add(storeMembers(stores));
-      const configFile = await this.#writeConfig(name, folder, ports, apps, stores);
+      const kafka = withoutKafka === undefined ? [`127.0.0.1:${ports.kafka}`] : [];
+      const configFile = await this.#writeConfig(name, folder, ports, apps, stores, kafka);
       const settings: PlatformSettings = {
         ...sizes,
         configFile,
         pgbouncer: `127.0.0.1:${stores.pgbouncer.port}`,
-        kafka: withoutKafka === undefined ? [`127.0.0.1:${ports.kafka}`] : [],
+        kafka,
         rates: changed(defaultRates, this.#options.rates ?? {}),
         apps,
       };
@@ -146,6 +147,7 @@ class PlatformStart {
     ports: Ports,
     apps: readonly AppSettings[],
     stores: Stores,
+    kafka: readonly string[],
   ): Promise<string> {
     const local = ({ port }: { readonly port: number }) => `127.0.0.1:${port}`;
     const standIn = apps.find(({ kind }) => kind === "provider-stand-in");
@@ -169,6 +171,7 @@ class PlatformStart {
       postgres: local(stores.postgres),
       pgbouncer: local(stores.pgbouncer),
       provider: urlOf(standIn),
+      kafka,
       exporter: `127.0.0.1:${ports.exporter}`,
       thresholds: this.#options.thresholds,
       probeTimeout: this.#options.probeTimeout,

@@ -1,13 +1,12 @@
 import { loadConfig } from "../../core/config/load.ts";
 import { registryKeys } from "../../core/registry/entry.ts";
 import { withRedis } from "../servers/redis-client.ts";
+import { askApp } from "./ask-app.ts";
 import type { Done } from "./injection.ts";
-import { type PlatformSettings, section } from "./settings.ts";
+import { appsOf, type PlatformSettings, section } from "./settings.ts";
 import type { Stores } from "./stores.ts";
 
 const deadlineMs = 5_000;
-/** Milliseconds between two deletions: the connection servers write their entries anew every five seconds. */
-const interval = 250;
 
 const forget = `
 local keys = redis.call('KEYS', ARGV[1])
@@ -15,27 +14,26 @@ for index = 1, #keys, 1000 do redis.call('UNLINK', unpack(keys, index, math.min(
 return #keys`;
 
 /**
- * Lets the registry answer and know nobody, as after a restart without its data while nothing writes the entries anew. The
- * lab's connection servers do so with every heartbeat, so what they write is deleted again and again.
+ * Lets the registry answer and know nobody, as after a restart without its data. The lab's connection servers would enter
+ * their connections again with their next heartbeats, so these only prolong what is there, as those of an application do
+ * that sends nothing but EXPIRE.
  */
 export async function forgetConnections({ registry }: Stores, settings: PlatformSettings): Promise<Done> {
+  const servers = appsOf(settings, "connection-server");
+  const beat = (entries: "written" | "prolonged") =>
+    Promise.allSettled(servers.map((server) => askApp(server, "/heartbeats", { entries })));
   const keyOf = registryKeys(section(loadConfig(settings.configFile), "registry").key);
-  const clear = () =>
-    withRedis(registry.port, (client) => client.call("EVAL", forget, 0, keyOf("*")), { deadlineMs });
-  const entries = Number(await clear());
-  let clearing: Promise<unknown> = Promise.resolve();
-  const timer = setInterval(() => {
-    // Whoever kills the registry meanwhile has it forget everything anyway.
-    clearing = clearing.then(clear).catch(() => undefined);
-  }, interval);
-  timer.unref();
+  // A server that does not answer is down or hangs, and enters nobody either.
+  await beat("prolonged");
+  const entries = await withRedis(registry.port, (client) => client.call("EVAL", forget, 0, keyOf("*")), {
+    deadlineMs,
+  });
   return {
     target: "registry",
     members: [registry.name],
-    what: `the registry forgets its ${entries} entries, and whatever is written anew`,
+    what: `the registry forgets its ${entries} entries, and heartbeats only prolong what is there`,
     async undo() {
-      clearInterval(timer);
-      await clearing;
+      await beat("written");
     },
   };
 }

@@ -86,6 +86,11 @@ export function urlOf({ port }: { readonly port: number }): string {
   return `http://127.0.0.1:${port}`;
 }
 
+/** The connection server's id in the registry: where it takes messages, so that whoever reads an entry can reach it. */
+export function serverIdOf({ port }: { readonly port: number }): string {
+  return `127.0.0.1:${port}`;
+}
+
 /** The channels that people are notified on, each with its provider. */
 export const channels = { sms: "twilio", email: "sendgrid" } as const;
 

@@ -1,36 +1,25 @@
 import type { Redis } from "ioredis";
-import type { PostgresConfig, SentNotificationsConfig } from "../../core/config/postgres-section.ts";
 import type { DedupConfig } from "../../core/config/redis-section.ts";
-import type { Config } from "../../core/config/schema.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { configuredLayout } from "../../core/filter/bitmap-filter.ts";
 import { bytesPerShard } from "../../core/filter/bitmap-layout.ts";
-import type { FilterState } from "../../core/filter/filter.ts";
+import type { FilterId, FilterState } from "../../core/filter/filter.ts";
 import { openFilter, singleServer } from "../../core/filter/open-filter.ts";
-import { connectPostgres, type PostgresConnection } from "../../core/postgres/connect.ts";
-import { countRows, type SourceCount, sampleSentIds, sentIdsQuery } from "../../core/postgres/sent-ids.ts";
+import { redisBloomLayout } from "../../core/filter/redisbloom-layout.ts";
 import { connectRedis, describeTarget, type RedisConnection } from "../../core/redis/connect.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
 import type { Fact, Plan, RecoveryContext } from "../recovery.ts";
-import { ask, moments, newestRow } from "./bloom-source.ts";
+import { type BloomConfig, bloomConfig, timeouts } from "./bloom-config.ts";
+import { openSources } from "./build.ts";
+import type { IdSource, SourceSize } from "./id-source.ts";
 import { type LiveMerge, mergesLive } from "./merges-live.ts";
-
-/**
- * Milliseconds for connecting, for one command, for one of the small Redis commands that the plan needs, and for
- * counting the source exactly.
- */
-export const timeouts = { connect: 5_000, command: 30_000, look: 5_000, count: 2_000 };
+import { replicasOf } from "./replica-probe.ts";
+import { count, mebibytes, percent, sizingAdvice } from "./sizing.ts";
 
 /** Share of maxmemory that the server keeps for everything else while two filters exist. */
 const memoryReserve = 0.05;
-
-/** The parts of the configuration that the rebuild needs. */
-export interface BloomConfig {
-  readonly dedup: DedupConfig;
-  readonly postgres: PostgresConfig;
-  readonly source: SentNotificationsConfig;
-  readonly canaryIds: number;
-}
+/** Most bytes of a piece of the new filter that a worker pushes before it is put together with the others. */
+const pieceBytes = 2 ** 26;
 
 /** What execution needs of a plan. */
 export interface BloomDetails {
@@ -40,33 +29,20 @@ export interface BloomDetails {
   readonly mergesLive: boolean;
 }
 
-/** Picks what the rebuild needs. Throws CONFIG_INCOMPLETE, naming what is missing. */
-export function bloomConfig(config: Config): BloomConfig {
-  const { roles, postgres, exporter } = config;
-  if (roles.dedup === undefined) {
-    throw new RedisopsError(
-      "CONFIG_INCOMPLETE",
-      "redisops.yaml has no roles.dedup: there is no filter to rebuild",
-    );
-  }
-  const source = postgres?.tables.sent_notifications;
-  if (postgres === undefined || source === undefined) {
-    throw new RedisopsError(
-      "CONFIG_INCOMPLETE",
-      "redisops.yaml has no postgres.tables.sent_notifications: there is no source to rebuild from",
-    );
-  }
-  return { dedup: roles.dedup, postgres, source, canaryIds: exporter.canary_ids };
-}
-
-function filterBytes(config: DedupConfig): number {
-  if (config.filter.engine === "bitmap") {
-    const layout = configuredLayout(config.filter);
+/** Bytes of a filter of the configured engine. */
+function filterBytes({ filter }: DedupConfig, capacity = filter.capacity): number {
+  if (filter.engine === "bitmap") {
+    const layout = configuredLayout({ ...filter, capacity });
     return bytesPerShard(layout) * layout.shards;
   }
-  // RedisBloom halves the error of a scaling filter's first link; bits per entry are -ln(e) / (ln 2)^2.
-  const bitsPerEntry = -Math.log(config.filter.error_rate / 2) / Math.LN2 ** 2;
-  return Math.ceil(Math.floor(config.filter.capacity * bitsPerEntry) / 64) * 8;
+  return redisBloomLayout({ capacity, errorRate: filter.error_rate, scaling: true }).bytes;
+}
+
+/** Bytes that the server needs besides the live filter, at most. */
+function neededBytes({ dedup, method }: BloomConfig, bytes: number): number {
+  const loads = dedup.filter.engine === "redisbloom" && method !== "madd";
+  // What is loaded is first put together in strings; a piece of it may be there twice for a moment.
+  return loads ? 2 * bytes + Math.min(bytes, pieceBytes) : bytes;
 }
 
 async function memoryShortage(
@@ -88,15 +64,7 @@ async function memoryShortage(
   );
 }
 
-/** A size for a reader. */
-function mebibytes(bytes: number): string {
-  return `${(bytes / 1_048_576).toFixed(1)} MiB`;
-}
-
-const count = (value: number) => Math.round(value).toLocaleString("en-US");
-const percent = (ratio: number) => `${(ratio * 100).toFixed(ratio < 0.1 ? 2 : 1)} %`;
-
-async function liveState(connection: RedisConnection, config: DedupConfig, canaries: readonly string[]) {
+async function liveState(connection: RedisConnection, config: DedupConfig, canaries: readonly FilterId[]) {
   const filter = openFilter(connection, config.filter);
   const state = await filter.state();
   const present = await filter.has(canaries);
@@ -121,8 +89,12 @@ const mergeRisks: Readonly<Record<LiveMerge, readonly string[]>> = {
   "no live filter": [],
 };
 
-/** What the source leaves uncertain. */
-function sourceRisks({ dedup }: BloomConfig, found: SourceCount, sampled: number): string[] {
+/** What the sources leave uncertain. */
+function sourceRisks(
+  { dedup, otherWindow, window }: BloomConfig,
+  found: SourceSize,
+  sampled: number,
+): string[] {
   const { capacity } = dedup.filter;
   return [
     ...(!found.exact && found.ids > capacity
@@ -133,11 +105,16 @@ function sourceRisks({ dedup }: BloomConfig, found: SourceCount, sampled: number
     ...(found.ids > 0 && sampled === 0
       ? ["no id could be sampled (none is older than a minute): the new filter cannot be verified"]
       : []),
+    ...(otherWindow
+      ? [
+          `only ids of the last ${spanOf(window)} are read: older ones that the live filter does not know either count as never sent, and BloomCold may hold until the configured window has passed`,
+        ]
+      : []),
   ];
 }
 
 /** Why the filter must not be filled, where more ids were counted than it is sized for. An estimate proves nothing. */
-function tooSmall({ dedup }: BloomConfig, found: SourceCount, target: string): RedisopsError | undefined {
+function tooSmall({ dedup }: BloomConfig, found: SourceSize, target: string): RedisopsError | undefined {
   if (!found.exact || found.ids <= dedup.filter.capacity) return undefined;
   return new RedisopsError(
     "FILTER_TOO_SMALL",
@@ -149,35 +126,43 @@ function tooSmall({ dedup }: BloomConfig, found: SourceCount, target: string): R
   );
 }
 
-/** Why there must be a mistake, where the window holds nothing although the table has rows. */
-async function outsideWindow(
-  database: PostgresConnection,
-  source: SentNotificationsConfig,
-): Promise<RedisopsError | undefined> {
-  const newest = await ask(database, (client) => newestRow(client, source));
-  if (newest === undefined) return undefined;
-  return new RedisopsError(
-    "FILTER_SOURCE_EMPTY",
-    `${source.table} has rows, but none within the last ${source.window}: the newest ${source.sent_at_column} is ${newest}`,
-    { target: database.target },
+/** A span of time as redisops.yaml writes it: whole units, largest first. */
+function spanOf(milliseconds: number): string {
+  const units = [
+    ["d", 86_400_000],
+    ["h", 3_600_000],
+    ["m", 60_000],
+    ["s", 1_000],
+    ["ms", 1],
+  ] as const;
+  const whole = units.find(
+    ([, size]) => milliseconds % size === 0 && (size < 86_400_000 || milliseconds > 2 * size),
   );
+  return whole === undefined ? `${milliseconds}ms` : `${milliseconds / whole[1]}${whole[0]}`;
 }
 
 function facts(
   config: BloomConfig,
-  found: { source: SourceCount; bytes: number; state: FilterState; absent: number; canaries: number },
+  found: {
+    sources: readonly { source: IdSource; size: SourceSize }[];
+    bytes: number;
+    state: FilterState;
+    absent: number;
+    canaries: number;
+    replicas: readonly string[];
+  },
 ): Fact[] {
-  const { dedup, source } = config;
+  const { dedup } = config;
   const { state } = found;
   const shown =
     found.canaries === 0
       ? "no id to sample"
       : `${count(found.absent)} of ${count(found.canaries)} sampled ids absent`;
   return [
-    {
+    ...found.sources.map(({ source, size }) => ({
       label: "source",
-      value: `Postgres ${source.table}.${source.id_column}, last ${source.window}: ${found.source.exact ? "" : "about "}${count(found.source.ids)} ids`,
-    },
+      value: `${source.title}, last ${spanOf(config.window)}: ${size.exact ? "" : "about "}${count(size.ids)} ${size.repeats ? "records" : "ids"}`,
+    })),
     {
       label: "live filter",
       value: state.exists
@@ -188,71 +173,108 @@ function facts(
       label: "new filter",
       value: `${dedup.filter.engine} "${dedup.filter.key}", ${count(dedup.filter.capacity)} ids at ${percent(dedup.filter.error_rate)} false positives, ${mebibytes(found.bytes)}`,
     },
+    {
+      label: "replicas",
+      value:
+        found.replicas.length === 0
+          ? "none"
+          : `${found.replicas.join(", ")}; each must know sampled ids before the swap`,
+    },
+    ...sizingAdvice(dedup, total(found.sources.map(({ size }) => size)), (capacity) =>
+      filterBytes(dedup, capacity),
+    ),
   ];
 }
 
-/** Looks at source, live filter and memory, and says what a rebuild would do. */
-export async function planBloom(context: RecoveryContext): Promise<Plan<BloomDetails>> {
-  const config = bloomConfig(context.config);
-  const { dedup, postgres, source } = config;
+/** All sources together; where one repeats ids or several hold the same ones, an upper bound. */
+function total(sizes: readonly SourceSize[]): SourceSize {
+  return {
+    // Two records of the same notifications: the larger one is nearer to the number of distinct ids.
+    ids: Math.max(0, ...sizes.map(({ ids }) => ids)),
+    exact: sizes.every(({ exact }) => exact),
+    repeats: sizes.length > 1 || sizes.some(({ repeats }) => repeats),
+  };
+}
+
+/** How ids get into the new filter. */
+function fillSteps({ dedup, method, postgres, kafka }: BloomConfig): string[] {
+  const reading = [
+    ...(postgres === undefined ? [] : ["by COPY"]),
+    ...(kafka === undefined ? [] : ["from Kafka"]),
+  ];
+  const read = `read the ids ${reading.join(" and ")} and build the new filter`;
+  if (dedup.filter.engine === "bitmap") return [`${read} in memory, then push it under a shadow key`];
+  const madd = "with BF.MADD under a shadow key";
+  const load = "in memory, then load it by BF.LOADCHUNK under a shadow key";
+  if (method === "madd") return [`${read} ${madd}`];
+  if (method === "load") return [`${read} ${load}`];
+  return [`${read} ${load}, where a small filter proves that server and replicas take it; else ${madd}`];
+}
+
+/** Looks at sources, live filter, replicas and memory, and says what a rebuild would do. */
+export async function planBloom(context: RecoveryContext<"bloom">): Promise<Plan<BloomDetails>> {
+  const config = bloomConfig(context);
+  const { dedup } = config;
   const target = describeTarget("dedup", dedup);
   const connection = await connectRedis("dedup", dedup, {
     connect: timeouts.connect,
     command: timeouts.look,
   });
-  const database = await connectPostgres(postgres, {
-    connect: timeouts.connect,
-    statement: timeouts.command,
-  }).catch((error: unknown) => {
+  const sources = await openSources(config).catch((error: unknown) => {
     connection.close();
     throw error;
   });
   // Nothing is under way that must end in order: an interruption need not wait for an answer.
-  const close = () => {
+  const close = async () => {
     connection.close();
-    return database.close();
+    await Promise.all(sources.map((source) => source.close()));
   };
   context.signal.addEventListener("abort", close);
   try {
     context.signal.throwIfAborted();
-    const { from } = await ask(database, (client) => moments(client, source));
-    const sourceCount = await ask(database, (client) =>
-      countRows(client, sentIdsQuery(client, source, from), timeouts.count),
-    );
-    const canaries = await ask(database, (client) => sampleSentIds(client, source, config.canaryIds));
+    const sizes = [];
+    for (const source of sources) sizes.push({ source, size: await source.size() });
+    const found = total(sizes.map(({ size }) => size));
+    const canaries = (await Promise.all(sources.map((source) => source.sample(config.canaryIds)))).flat();
     const live = await liveState(connection, dedup, canaries);
+    const replicas = await replicasOf(connection);
+    const notes = await Promise.all(sources.map((source) => source.notes()));
     const bytes = filterBytes(dedup);
     const refusal =
-      (sourceCount.ids === 0 ? await outsideWindow(database, source) : undefined) ??
-      tooSmall(config, sourceCount, target) ??
-      (await memoryShortage(singleServer(connection), bytes, target));
+      tooSmall(config, found, target) ??
+      (await memoryShortage(singleServer(connection), neededBytes(config, bytes), target));
     return {
       target,
-      facts: facts(config, {
-        source: sourceCount,
-        bytes,
-        state: live.state,
-        absent: live.absent,
-        canaries: canaries.length,
-      }),
+      facts: [
+        ...facts(config, {
+          sources: sizes,
+          bytes,
+          state: live.state,
+          absent: live.absent,
+          canaries: canaries.length,
+          replicas,
+        }),
+        ...notes.flatMap((note) => note.facts),
+      ],
       steps: [
-        `read the ids by COPY and build the new filter ${dedup.filter.engine === "bitmap" ? "in memory, then push it" : "with BF.MADD"} under a shadow key`,
-        "look up sampled known-sent ids in the new filter; stop here if one is missing",
+        ...fillSteps(config),
+        "look up sampled known-sent ids in the new filter, on the primary and each replica; stop here if one is missing",
         swapStep[live.merge],
         "add the ids that were sent meanwhile, then verify against known-sent and never-sent ids",
       ],
       risks: [
         ...mergeRisks[live.merge],
-        ...sourceRisks(config, sourceCount, canaries.length),
-        `until the swap, ${mebibytes(bytes)} of additional memory on the server`,
+        ...sourceRisks(config, found, canaries.length),
+        ...notes.flatMap((note) => note.risks),
+        `until the swap, ${mebibytes(neededBytes(config, bytes))} of additional memory on the server`,
         "duplicates sent while the filter was away stay sent",
       ],
-      hasChanges: sourceCount.ids > 0,
+      hasChanges: found.ids > 0,
       ...(refusal === undefined ? {} : { refusal }),
-      items: sourceCount.ids,
+      items: sizes.reduce((sum, { size }) => sum + size.ids, 0),
       details: {
         engine: dedup.filter.engine,
-        ids: sourceCount.ids,
+        ids: found.ids,
         sizeBytes: bytes,
         mergesLive: live.merge === "merged",
       },

@@ -2,16 +2,16 @@ import { randomUUID } from "node:crypto";
 import type { DegradationMode } from "../../catalog/mode.ts";
 import { BloomCold } from "../../catalog/modes/BloomCold.ts";
 import { BloomSaturated } from "../../catalog/modes/BloomSaturated.ts";
+import type { FilterId } from "../../core/filter/filter.ts";
 import { canarySamples, filterStateSamples } from "../../core/filter/filter-samples.ts";
 import { openFilter } from "../../core/filter/open-filter.ts";
-import { connectPostgres } from "../../core/postgres/connect.ts";
-import { postgresError } from "../../core/postgres/postgres-error.ts";
-import { sampleSentIds } from "../../core/postgres/sent-ids.ts";
 import { connectRedis } from "../../core/redis/connect.ts";
 import { evaluateSignal } from "../../core/signal/evaluate.ts";
 import { effectiveThresholds } from "../../core/signal/thresholds.ts";
 import type { Plan, RecoveryContext, Verification } from "../recovery.ts";
-import { type BloomDetails, bloomConfig, timeouts } from "./bloom-plan.ts";
+import { bloomConfig, timeouts } from "./bloom-config.ts";
+import type { BloomDetails } from "./bloom-plan.ts";
+import { openSources } from "./build.ts";
 
 /**
  * Known-sent ids looked up, at most. They are the distinct ids at random moments of the window: ids of quiet hours are
@@ -25,8 +25,8 @@ const neverSentSample = 10_000;
 const batchSize = 500;
 
 async function countPresent(
-  has: (ids: string[]) => Promise<boolean[]>,
-  ids: readonly string[],
+  has: (ids: FilterId[]) => Promise<boolean[]>,
+  ids: readonly FilterId[],
 ): Promise<number> {
   let present = 0;
   for (let start = 0; start < ids.length; start += batchSize) {
@@ -39,21 +39,21 @@ async function countPresent(
 const percent = (ratio: number) => `${(ratio * 100).toFixed(3)} %`;
 
 /** Looks up known-sent and never-sent ids in the live filter, and evaluates the modes' own signals on what it shows. */
-export async function verifyBloom(context: RecoveryContext, plan: Plan<BloomDetails>): Promise<Verification> {
-  const { dedup, postgres, source } = bloomConfig(context.config);
-  const database = await connectPostgres(postgres, {
-    connect: timeouts.connect,
-    statement: timeouts.command,
-  });
-  const known = await sampleSentIds(database.client, source, knownSentSample)
-    .catch((error: unknown) => {
-      throw postgresError(error, database.target);
-    })
-    .finally(() => database.close());
+export async function verifyBloom(
+  context: RecoveryContext<"bloom">,
+  plan: Plan<BloomDetails>,
+): Promise<Verification> {
+  const config = bloomConfig(context);
+  const { dedup } = config;
+  const sources = await openSources(config);
+  const samples = await Promise.all(sources.map((source) => source.sample(knownSentSample))).finally(() =>
+    Promise.all(sources.map((source) => source.close())),
+  );
+  const known = samples.flat();
   const connection = await connectRedis("dedup", dedup, timeouts);
   try {
     const filter = openFilter(connection, dedup.filter);
-    const has = (ids: string[]) => filter.has(ids);
+    const has = (ids: FilterId[]) => filter.has(ids);
     const knownPresent = await countPresent(has, known);
     const never = Array.from({ length: neverSentSample }, () => `never-sent:${randomUUID()}`);
     const neverPresent = await countPresent(has, never);

@@ -1,16 +1,35 @@
-import { RedisopsError } from "../../core/errors.ts";
-import type { Recovery } from "../recovery.ts";
+import { connectPostgres } from "../../core/postgres/connect.ts";
+import { postgresPins, redisPins } from "../pins.ts";
+import type { Pin, Recovery, RecoveryContext } from "../recovery.ts";
+import { momentOf } from "./changes.ts";
+import { executePreferences } from "./preferences-execute.ts";
+import { type PreferencesDetails, planPreferences } from "./preferences-plan.ts";
+import { verifyPreferences } from "./preferences-verify.ts";
+import { ask, preferencesSetup, timeouts } from "./setup.ts";
 
-const missing = async () => {
-  throw new RedisopsError("INTERNAL", "not there yet");
-};
+/** Transaction ids only fall when Postgres is restored or fails over to a standby that lagged. */
+async function pins({ config }: RecoveryContext<"preferences">): Promise<readonly Pin[]> {
+  const { cache, postgres } = preferencesSetup(config);
+  const database = await connectPostgres(postgres, timeouts);
+  try {
+    const { next } = await ask(database, momentOf);
+    return [
+      ...(await redisPins("preferences", cache)),
+      ...(await postgresPins(postgres)),
+      { of: "source", label: "next transaction of Postgres", value: next },
+    ];
+  } finally {
+    await database.close();
+  }
+}
 
-export const preferences: Recovery<unknown, "preferences"> = {
+/** Deletes entries that are older than their rows, opt-outs first, then warms the cache by recency. */
+export const preferences: Recovery<PreferencesDetails, "preferences"> = {
   name: "preferences",
   role: "preferences",
   needsPostgres: true,
-  plan: missing,
-  pins: missing,
-  execute: missing,
-  verify: missing,
+  plan: planPreferences,
+  pins,
+  execute: executePreferences,
+  verify: verifyPreferences,
 };

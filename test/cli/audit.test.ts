@@ -112,6 +112,7 @@ describe("redisops audit preferences", { timeout: patience }, () => {
     ]);
     expect(rest).toEqual({
       since: expect.stringMatching(/Z$/),
+      until: expect.stringMatching(/Z$/),
       notifications: 13,
       people: 5,
       examined: { in_table: 32, in_folders: 0, damaged_lines: 0 },
@@ -148,6 +149,41 @@ describe("redisops audit preferences", { timeout: patience }, () => {
     expect((await audit("--since", "15m", "--limit", "0")).stdout).toMatch(
       /^2 notifications went to 2 people .*\n\n/,
     );
+  });
+
+  test("looks at the time between two moments, the end left out, also in folders", async () => {
+    const listed = async (...words: string[]) => {
+      const { stdout } = await audit("--json", ...words);
+      const { listed: rows } = JSON.parse(stdout) as { listed: { notification_id: string }[] };
+      return rows.map((row) => row.notification_id);
+    };
+    const { rows } = await database.query<{ at: Date }>(
+      "SELECT exposed_at AS at FROM preference_exposures WHERE notification_id = 'n-always-out-50'",
+    );
+    const at = rows[0]?.at.getTime() ?? 0;
+    const iso = (milliseconds: number) => new Date(milliseconds).toISOString();
+    expect(await listed("--from", iso(at - 60_000), "--to", iso(at + 60_000))).toContain("n-always-out-50");
+    expect(await listed("--from", iso(at - 60_000), "--to", iso(at))).toEqual([]);
+    const folder = await workspace.folder("bounded");
+    const line = (minutesAgo: number) =>
+      JSON.stringify({
+        at: iso(Date.now() - minutesAgo * 60_000),
+        user_id: "always-out",
+        channel: "sms",
+        notification_id: `local-${minutesAgo}`,
+      });
+    await writeFile(join(folder, "a.jsonl"), `${line(100)}\n${line(95)}\n${line(92)}\n`);
+    expect(await listed("--from", "97m", "--to", "94m", "--exposures", folder)).toEqual(["local-95"]);
+  });
+
+  test("writes CSV, with the count on stderr", async () => {
+    const { code, stdout, stderr } = await audit("--from", "60m", "--to", "40m", "--format", "csv");
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^4 notifications went to 4 people who had opted out; 8 notifications were /);
+    const lines = stdout.split("\r\n");
+    expect(lines[0]).toBe("at,user_id,channel,notification_id,opted_out_at");
+    expect(lines).toHaveLength(6);
+    expect(stdout).toMatch(/Z,deleted,sms,n-deleted-50,\r\n/);
   });
 
   test("prints no control characters of ids", async () => {
@@ -212,10 +248,12 @@ describe("redisops audit preferences tells", { timeout: patience }, () => {
       code: "USAGE",
       message: '--since expects a duration such as 90m or 7d, got "yesterday"',
     });
-    for (const since of ["999999999d", "9".repeat(400).concat("d")])
-      expect(printedError(await audit("--json", "--since", since)).code).toBe("USAGE");
-    for (const limit of ["-1", "1.5", "x", "1000000"])
-      expect(printedError(await audit("--json", `--limit=${limit}`)).code).toBe("USAGE");
+    const words = [
+      ...["999999999d", "9".repeat(400).concat("d")].map((since) => ["--since", since]),
+      ...["-1", "1.5", "x", "1000000"].map((limit) => [`--limit=${limit}`]),
+    ];
+    const outcomes = await Promise.all(words.map((each) => audit("--json", ...each)));
+    for (const outcome of outcomes) expect(printedError(outcome).code).toBe("USAGE");
     expect((await run(["audit"])).stderr).toContain("Say what to audit: preferences");
   });
 

@@ -22,6 +22,7 @@ const commands = [
   ...Object.keys(recoveryCommands).map((name) => `recover ${name}`),
   "audit",
   "audit preferences",
+  "audit duplicates",
   "exporter",
   "config",
   "config check",

@@ -9,6 +9,7 @@ export const withoutMode: Readonly<Record<string, string>> = {
   "dependency-load": "says what gives way next, before any mode holds",
   "recoveries-running": "a recovery is what ends a mode",
   "recovery-progress": "a recovery is what ends a mode",
+  "recovery-paused": "a run that waits for its target goes on by itself",
   "recovery-duration": "how long the next recovery will take",
   "recovery-last": "which recovery was never rehearsed",
   "drills-running": "a drill is a mode on purpose",

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { modes } from "../../catalog/modes.ts";
 import { boardProblems } from "../../lab/drills/board-check.ts";
 import { drillName, drillsOf } from "../../lab/drills/drill.ts";
+import { isLong } from "../../lab/drills/long-drills.ts";
 import { type DrillReport, runDrill } from "../../lab/drills/run-drill.ts";
 import { inLanes } from "../../lab/drills/schedule.ts";
 import { type Stage, startStage } from "../../lab/drills/stage.ts";
@@ -18,12 +19,15 @@ import { changeable } from "./leftovers.ts";
 const record = process.env.REDISOPS_RECORD_RUNBOOKS === "1";
 /** A part of a mode's id: only the drills of such modes are run. */
 const only = process.env.REDISOPS_DRILL ?? "";
+/** Without those that take long, as `make test` does. */
+const short = process.env.REDISOPS_DRILLS_SHORT === "1";
 const progress = process.env.REDISOPS_DRILL_PROGRESS === "1";
 
 /** All drills together, on a machine with two cores that runs other tests beside them. */
 const patience = 900_000;
 
-const drills = drillsOf(modes).filter((drill) => drill.modes.some(({ id }) => id.includes(only)));
+const asked = drillsOf(modes).filter((drill) => drill.modes.some(({ id }) => id.includes(only)));
+const drills = short ? asked.filter((drill) => !isLong(drill)) : asked;
 const reports = new Map(drills.map((drill) => [drill, Promise.withResolvers<DrillReport>()]));
 
 // A failure is told by the test that asks for the report.
@@ -120,7 +124,7 @@ describe("every mode, brought about on the lab", () => {
 });
 
 describe("what was verified is what the pages say", () => {
-  const drilled = drills.flatMap((drill) => drill.modes);
+  const drilled = asked.flatMap((drill) => drill.modes);
 
   const recorded = () => {
     const pages = readVerified();

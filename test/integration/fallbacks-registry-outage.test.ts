@@ -4,6 +4,7 @@ import type { MessageRouter } from "../../fallbacks/registry/message-router.ts";
 import type { RegistryClient } from "../../fallbacks/registry/registry-client.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
+import { long } from "../fixtures/long.ts";
 import { frozen, patience } from "../fixtures/processes.ts";
 import {
   type Answer,
@@ -15,7 +16,7 @@ import {
 } from "./fallbacks-registry-platform.ts";
 
 /** How long the registry is away, in seconds, unless the environment says otherwise. */
-const outage = { killed: 30, frozen: 5 };
+const outage = { killed: long ? 30 : 6, frozen: 5 };
 const everyOutage = process.env.REDISOPS_TEST_OUTAGE_SECONDS;
 const online = Array.from({ length: 80 }, (_, n) => `user-${n}`);
 const offline = Array.from({ length: 10 }, (_, n) => `offline-${n}`);

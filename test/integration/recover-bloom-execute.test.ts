@@ -67,7 +67,10 @@ describe("redisops recover bloom --execute", () => {
 
     const [journal = []] = readJournals(join(platform.folder, "state"));
     expect(eventsOf(journal)).toEqual(wholeRun(...swappedSteps));
-    expect(journal[0]).toMatchObject({ recovery: "bloom", plan: { ids: 20_000, engine: "bitmap" } });
+    expect(journal[0]).toMatchObject({
+      recovery: "bloom",
+      plan: { details: { ids: 20_000, engine: "bitmap" } },
+    });
     expect(journal.at(-1)).toMatchObject({ holds: true, figures: { false_negative_ratio: 0 } });
     const path = /journal: (.+)$/m.exec(stdout)?.[1] ?? "";
     expect(readFileSync(path, "utf8")).toContain('"event":"verified"');

@@ -17,12 +17,17 @@ const secret = "${TEST_PASSWORD}";
 const providers = {
   twilio: {
     kind: "twilio",
+    probe: false,
     accounts: {
       main: { limit_per_second: 0.001, burst: 100, account_sid: "AC1", auth_token: secret },
       spare: { limit_per_second: 0.002, burst: 50, account_sid: "AC2", auth_token: secret },
     },
   },
-  sendgrid: { kind: "sendgrid", accounts: { fast: { limit_per_second: 1_000_000, api_key: secret } } },
+  sendgrid: {
+    kind: "sendgrid",
+    probe: false,
+    accounts: { fast: { limit_per_second: 1_000_000, api_key: secret } },
+  },
 };
 const buckets = ["bucket:sendgrid:fast", "bucket:twilio:main", "bucket:twilio:spare"];
 
@@ -108,7 +113,7 @@ describe.each(["standalone", "cluster"] as const)("redisops recover token-bucket
     await drain(0);
     const started = await now();
     const { code, stdout, stderr } = await recover(role, ["--execute"]);
-    expect(stderr).toMatch(/^warning: others cannot see this run: .+\n$/);
+    expect(stderr).toMatch(/^warning: others cannot see this run.*: .+\n$/);
     expect(stdout).toContain("Verification holds");
     expect(code).toBe(0);
     const full = await Promise.all(buckets.map((key) => client.hmget(key, "tokens", "updated_ms")));
@@ -118,7 +123,8 @@ describe.each(["standalone", "cluster"] as const)("redisops recover token-bucket
       expect(Number(updated)).toBeLessThanOrEqual(await now());
     }
     const journal = readJournals(join(folder, "state")).at(-1) ?? [];
-    expect(eventsOf(journal)).toEqual(wholeRun("fill twilio/main", "fill twilio/spare"));
+    const steps = eventsOf(journal).filter((event) => event !== "checkpoint");
+    expect(steps).toEqual(wholeRun("fill twilio/main", "fill twilio/spare"));
   });
 
   it("has nothing to do where all are full", async () => {

@@ -120,8 +120,8 @@ test("no page gives a histogram’s bare name to paste, which has no series", ()
 });
 
 test("steps are a list of their own", () => {
-  expect(rendered("SequenceRegressed")).toMatch(/\*\*Instead:\*\*\n\n1\. .+\n2\. .+\n3\. .+\n4\. /);
-  expect(rendered("SequenceRegressed")).toMatch(/## Recover\n\n1\. .+\n2\. /);
+  expect(rendered("SequenceFallback")).toMatch(/\*\*Instead:\*\*\n\n1\. .+\n2\. .+\n3\. /);
+  expect(rendered("SequenceFallback")).toMatch(/## Recover\n\n1\. .+\n2\. /);
 });
 
 test("silencing is told on both pages", () => {

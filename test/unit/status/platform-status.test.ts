@@ -112,7 +112,7 @@ test("several modes of a role are all told, in the catalog’s order", () => {
 test("a mode without a command says what to do instead", () => {
   const [row] = status([failing("redis", "registry", "refused", "REDIS_REFUSED")]);
   expect(row?.modes[0]).toMatchObject({ id: "RegistryDown", command: undefined });
-  expect(row?.modes[0]?.instead).toMatch(/^Start or fail over the registry/);
+  expect(row?.modes[0]?.instead).toMatch(/^1\. Start or fail over the registry/);
 });
 
 test("thresholds of redisops.yaml decide", () => {

@@ -1,11 +1,12 @@
 import type { Client } from "pg";
-import type { PreferencesConfig } from "../../core/config/postgres-section.ts";
-import { quoteName } from "../../core/postgres/connect.ts";
-import { decodePreferences } from "../../core/preferences/cache-entry.ts";
-import type { ChangedUser, ChangesSource } from "./sampled-users.ts";
+import type { PreferencesConfig } from "../config/postgres-section.ts";
+import { quoteName } from "../postgres/connect.ts";
+import { type Sample, sample } from "../samples.ts";
+import { decodePreferences } from "./cache-entry.ts";
+import type { ChangedUser, ChangesSource } from "./changed-users.ts";
 
 /** What a cache entry of somebody whose preferences changed turns out to be. */
-export const entryStates = ["current", "outdated", "stale", "missing", "unknown_layout"] as const;
+const entryStates = ["current", "outdated", "stale", "missing", "unknown_layout"] as const;
 export type EntryState = (typeof entryStates)[number];
 
 /** A changed user and what the cache holds for them, read before Postgres is. */
@@ -15,6 +16,8 @@ export interface CachedEntry extends ChangedUser {
 
 /** An entry that says something else than the row, while it claims to reflect the change that is known. */
 interface Contradiction {
+  /** Its place among the entries. */
+  readonly index: number;
   readonly userId: string;
   readonly asOf: number;
   readonly channels: readonly string[];
@@ -23,8 +26,12 @@ interface Contradiction {
 /** Changes of one channel that are looked at, the latest first: the last one would do but for a clock that steps. */
 const changesOfChannel = 20;
 
-/** The rows of the users as they are now, and by which transaction each was written last. */
-async function optOuts(client: Client, tables: PreferencesConfig, users: readonly string[]) {
+/** The channels that users have opted out of now; who has none is left out. */
+export async function optOutsOf(
+  client: Client,
+  tables: PreferencesConfig,
+  users: readonly string[],
+): Promise<Map<string, Set<string>>> {
   const { rows } = await client.query<{ user_id: string; channel: string }>(
     `SELECT user_id::text, channel::text FROM ${quoteName(tables.table)} WHERE user_id = ANY ($1) AND opted_out`,
     [users],
@@ -65,17 +72,18 @@ async function newestVersions(
   return new Map(rows.map(({ user_id: userId, version }) => [userId, version]));
 }
 
-const difference = (one: ReadonlySet<string>, other: ReadonlySet<string>) => [
+/** What is in the one or the other only. */
+export const difference = (one: ReadonlySet<string>, other: ReadonlySet<string>) => [
   ...[...one].filter((channel) => !other.has(channel)),
   ...[...other].filter((channel) => !one.has(channel)),
 ];
 
 /**
- * Judges entries against the rows. They have to be read from the cache before this is called: whatever an entry reflects
- * was then committed before the rows are read. So when it differs from them, either a change that it did not see has been
- * committed since, by a transaction that its snapshot knew as unfinished or not at all, whose id is `asOf` at least: it is
- * outdated and readers know. Or there is no such change, and it is stale: readers believe it. The other way round, an entry
- * written between the two reads would look stale.
+ * Judges entries against the rows; answers the state of each, in their order. They have to be read from the cache before
+ * this is called: whatever an entry reflects was then committed before the rows are read. So when it differs from them,
+ * either a change that it did not see has been committed since, by a transaction that its snapshot knew as unfinished or not
+ * at all, whose id is `asOf` at least: it is outdated and readers know. Or there is no such change, and it is stale: readers
+ * believe it. The other way round, an entry written between the two reads would look stale.
  *
  * Costs two look-ups by index for each user, and 20 rows for each channel that contradicts.
  */
@@ -84,36 +92,38 @@ export async function judgeEntries(
   tables: PreferencesConfig,
   source: Exclude<ChangesSource, "none">,
   entries: readonly CachedEntry[],
-): Promise<Record<EntryState, number>> {
-  const counts: Record<EntryState, number> = {
-    current: 0,
-    outdated: 0,
-    stale: 0,
-    missing: 0,
-    unknown_layout: 0,
-  };
-  if (entries.length === 0) return counts;
-  const rows = await optOuts(
+): Promise<EntryState[]> {
+  if (entries.length === 0) return [];
+  const rows = await optOutsOf(
     client,
     tables,
     entries.map(({ userId }) => userId),
   );
   const contradictions: Contradiction[] = [];
-  for (const { userId, version, value } of entries) {
+  const states = entries.map(({ userId, version, value }, index): EntryState => {
     const entry = value === null ? undefined : decodePreferences(value);
-    if (value === null) counts.missing += 1;
-    else if (entry === undefined) counts.unknown_layout += 1;
-    else if (version >= entry.asOf) counts.outdated += 1;
-    else {
-      const channels = difference(new Set(entry.optedOut), rows.get(userId) ?? new Set());
-      if (channels.length === 0) counts.current += 1;
-      else contradictions.push({ userId, asOf: entry.asOf, channels });
-    }
-  }
-  if (contradictions.length === 0) return counts;
+    if (value === null) return "missing";
+    if (entry === undefined) return "unknown_layout";
+    if (version >= entry.asOf) return "outdated";
+    const channels = difference(new Set(entry.optedOut), rows.get(userId) ?? new Set());
+    if (channels.length > 0) contradictions.push({ index, userId, asOf: entry.asOf, channels });
+    return "current";
+  });
+  if (contradictions.length === 0) return states;
   const versions = await newestVersions(client, tables, source, contradictions);
-  for (const { userId, asOf } of contradictions) {
-    counts[(versions.get(userId) ?? 0) >= asOf ? "outdated" : "stale"] += 1;
+  for (const { index, userId, asOf } of contradictions) {
+    states[index] = (versions.get(userId) ?? 0) >= asOf ? "outdated" : "stale";
   }
-  return counts;
+  return states;
+}
+
+/** How many entries are in each state, as samples of the metric that the modes are about. */
+export function entrySamples(states: readonly EntryState[]): Sample[] {
+  return entryStates.map((state) =>
+    sample(
+      "redisops_preference_sampled_entries",
+      { role: "preferences", state },
+      states.filter((one) => one === state).length,
+    ),
+  );
 }

@@ -1,5 +1,5 @@
-import type { HttpProviderConfig, ProviderConfig } from "../../core/config/providers-section.ts";
-import { RedisopsError } from "../../core/errors.ts";
+import type { HttpProviderConfig, ProviderConfig } from "../config/providers-section.ts";
+import { RedisopsError } from "../errors.ts";
 
 /** The request that a probe makes of an account. */
 export interface ProviderRequest {

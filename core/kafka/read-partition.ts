@@ -1,0 +1,283 @@
+import {
+  type Consumer,
+  FetchIsolationLevels,
+  ListOffsetTimestamps,
+  ResponseError,
+} from "@platformatic/kafka";
+import { RedisopsError } from "../errors.ts";
+import type { KafkaConnection, KafkaReader } from "./connect.ts";
+import { findWrapped, kafkaError } from "./kafka-error.ts";
+
+/** A partition and what it held when it was asked. */
+export interface TopicPartition {
+  readonly partition: number;
+  /** The first position that is still there. */
+  readonly low: number;
+  /** The position after the last record of the last transaction that has ended: what a reader reaches. */
+  readonly high: number;
+}
+
+/** A topic as it was when it was asked. */
+export interface TopicPartitions {
+  /** Another one when the topic was deleted and created anew. */
+  readonly topicId: string;
+  readonly partitions: readonly TopicPartition[];
+}
+
+/** A record. Its bytes are part of a larger piece of memory: copy what is to be kept. */
+export interface KafkaRecord {
+  readonly offset: number;
+  /** When it was produced, or taken by the broker where the topic says so, in milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+/** What to read. */
+export interface ReadPartitionOptions {
+  readonly kafka: KafkaConnection;
+  readonly topic: string;
+  readonly partition: number;
+  /** The position to begin at. Where that is gone, reading begins at the first one that is there. */
+  readonly from: number;
+  /** The position to end at: the one after the last record that counts. */
+  readonly to: number;
+  /** Bytes of one answer, unless a single batch is larger; 1 MiB unless given. Two answers are in memory at a time. */
+  readonly fetchBytes?: number;
+  /** Its reason is thrown when it is aborted. */
+  readonly signal?: AbortSignal;
+  /**
+   * Takes the next records, without gaps in their order, and the position after them. The next ones are fetched
+   * meanwhile and handed over when it has settled. A batch may be empty: then only the position has moved.
+   */
+  readonly onBatch: (records: readonly KafkaRecord[], position: number) => Promise<void> | void;
+}
+
+const FETCH_BYTES = 2 ** 20;
+/** Longest wait of the broker for something to answer, in milliseconds. */
+const MAX_WAIT_MS = 500;
+/** Bit of a batch's attributes that tells transaction markers from records. */
+const IS_CONTROL = 1 << 5;
+/** Bit of a batch's attributes that says that the broker, not the producer, gave it its time. */
+const IS_LOG_APPEND_TIME = 1 << 3;
+
+/** The topic's identity and the positions of its partitions. Rejects with KAFKA_TOPIC_MISSING where there is none. */
+export async function topicPartitions(kafka: KafkaConnection, topic: string): Promise<TopicPartitions> {
+  const reader = kafka.openReader();
+  try {
+    return await reader.call(async () => {
+      const metadata = await reader.consumer.metadata({ topics: [topic], autocreateTopics: false });
+      const found = metadata.topics.get(topic);
+      if (found === undefined) throw topicMissing(kafka, topic);
+      const positions = async (timestamp: bigint): Promise<readonly (bigint | undefined)[]> => {
+        const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
+        const offsets = await reader.consumer.listOffsets({ topics: [topic], timestamp, isolationLevel });
+        return offsets.get(topic) ?? [];
+      };
+      const low = await positions(ListOffsetTimestamps.EARLIEST);
+      const high = await positions(ListOffsetTimestamps.LATEST);
+      const partitions = Array.from({ length: found.partitionsCount }, (_, partition) => ({
+        partition,
+        low: Number(low[partition] ?? 0n),
+        high: Number(high[partition] ?? 0n),
+      }));
+      return { topicId: found.id, partitions };
+    }, 3 * kafka.timeouts.request);
+  } finally {
+    await reader.close();
+  }
+}
+
+function topicMissing({ target }: KafkaConnection, topic: string): RedisopsError {
+  return new RedisopsError("KAFKA_TOPIC_MISSING", `${target} has no topic ${topic}`, { target });
+}
+
+/**
+ * Reads what is committed of a partition, from one position up to another. It ends when its own position is there: the
+ * last records before it may be gone by compaction, or be transaction markers. Answers the position that was reached,
+ * which is `to`, or `from` where that is beyond it.
+ *
+ * Rejects with a RedisopsError: KAFKA_TIMEOUT when a broker hangs, KAFKA_TOPIC_MISSING when the topic was deleted
+ * meanwhile.
+ */
+export async function readPartition(options: ReadPartitionOptions): Promise<number> {
+  if (options.from >= options.to) return options.from;
+  const reader = options.kafka.openReader();
+  try {
+    return await new PartitionReading(options, reader).run();
+  } finally {
+    await reader.close();
+  }
+}
+
+type FetchResponse = Awaited<ReturnType<Consumer["fetch"]>>;
+type Answer = FetchResponse["responses"][number]["partitions"][number];
+
+class PartitionReading {
+  readonly #options: ReadPartitionOptions;
+  readonly #reader: KafkaReader;
+  #topicId = "";
+  #node = -1;
+
+  constructor(options: ReadPartitionOptions, reader: KafkaReader) {
+    this.#options = options;
+    this.#reader = reader;
+  }
+
+  async run(): Promise<number> {
+    const { from, to, signal, onBatch } = this.#options;
+    await this.#locate();
+    let position = from;
+    let next = this.#fetch(position);
+    let silence = 0;
+    while (position < to) {
+      signal?.throwIfAborted();
+      const answer = await next;
+      signal?.throwIfAborted();
+      const start = answer.resumeAt ?? position;
+      const { records, end } = recordsOf(answer.batches, start, to);
+      if (end === position) {
+        // The broker has waited in vain. Where it says that the position to end at is there all the same, no record is left
+        // before it.
+        if (++silence >= 2 && (await this.#endpoint(ListOffsetTimestamps.LATEST)) >= to)
+          return this.#finish(to);
+        next = this.#fetch(position);
+        continue;
+      }
+      silence = 0;
+      position = end;
+      if (position < to) next = this.#fetch(position);
+      await onBatch(records, position);
+    }
+    return position;
+  }
+
+  async #finish(position: number): Promise<number> {
+    await this.#options.onBatch([], position);
+    return position;
+  }
+
+  /** Finds the topic's identity and the partition's leader. */
+  async #locate(): Promise<void> {
+    const { kafka, topic, partition } = this.#options;
+    const { consumer } = this.#reader;
+    // So that the client keeps itself informed of the leader.
+    consumer.topics.track(topic);
+    const metadata = await this.#reader.call(
+      () => consumer.metadata({ topics: [topic], autocreateTopics: false }),
+      2 * kafka.timeouts.request,
+    );
+    const found = metadata.topics.get(topic);
+    const leader = found?.partitions[partition]?.leader;
+    if (found === undefined || leader === undefined) throw topicMissing(kafka, topic);
+    this.#topicId = found.id;
+    this.#node = leader;
+  }
+
+  /** Never rejects unhandled: the next answer is looked at only after the one before it was dealt with. */
+  #fetch(position: number): Promise<{ batches: Answer["records"]; resumeAt: number | undefined }> {
+    const answer = this.#fetchNow(position);
+    answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #fetchNow(position: number): Promise<{ batches: Answer["records"]; resumeAt: number | undefined }> {
+    const { kafka, partition, fetchBytes = FETCH_BYTES } = this.#options;
+    try {
+      const response = await this.#reader.call(
+        () =>
+          this.#reader.consumer
+            .fetch({
+              node: this.#node,
+              maxWaitTime: MAX_WAIT_MS,
+              minBytes: 1,
+              maxBytes: fetchBytes,
+              isolationLevel: FetchIsolationLevels.READ_COMMITTED,
+              topics: [
+                {
+                  topicId: this.#topicId,
+                  partitions: [
+                    {
+                      partition,
+                      fetchOffset: BigInt(position),
+                      partitionMaxBytes: fetchBytes,
+                      currentLeaderEpoch: -1,
+                      lastFetchedEpoch: -1,
+                    },
+                  ],
+                },
+              ],
+            })
+            .catch((error: unknown) => {
+              const out = outOfRange(error);
+              if (out !== undefined) return out;
+              throw error;
+            }),
+        2 * kafka.timeouts.request,
+      );
+      const answer = response.responses[0]?.partitions[0];
+      if (answer === undefined || answer.errorCode === 0) {
+        return { batches: answer?.records ?? null, resumeAt: undefined };
+      }
+      return {
+        batches: null,
+        resumeAt: this.#firstAfter(position, await this.#endpoint(ListOffsetTimestamps.EARLIEST)),
+      };
+    } catch (error) {
+      throw kafkaError(error, kafka.target);
+    }
+  }
+
+  /** Where to go on when a position is not there. */
+  #firstAfter(position: number, low: number): number {
+    if (low > position) return low;
+    const { kafka, topic, partition } = this.#options;
+    throw new RedisopsError(
+      "KAFKA_ERROR",
+      `${kafka.target}: partition ${partition} of ${topic} ends before position ${position}`,
+      { target: kafka.target, next: "The topic has lost records: make a new plan." },
+    );
+  }
+
+  async #endpoint(timestamp: bigint): Promise<number> {
+    const { kafka, topic, partition } = this.#options;
+    const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
+    const partitions = { [topic]: [partition] };
+    const offsets = await this.#reader.call(
+      () => this.#reader.consumer.listOffsets({ topics: [topic], partitions, timestamp, isolationLevel }),
+      2 * kafka.timeouts.request,
+    );
+    return Number(offsets.get(topic)?.[partition] ?? -1n);
+  }
+}
+
+/** The answer that came with an error which says no more than that the position is not there. */
+function outOfRange(error: unknown): FetchResponse | undefined {
+  if (findWrapped(error, "apiId", "OFFSET_OUT_OF_RANGE") === undefined) return undefined;
+  const carrier = findWrapped(error, "code", ResponseError.code);
+  if (carrier === undefined || !("response" in carrier)) return undefined;
+  return carrier.response as FetchResponse;
+}
+
+/** The records from a position up to another, and the position after the batches that were looked at. */
+function recordsOf(
+  batches: Answer["records"],
+  from: number,
+  to: number,
+): { readonly records: KafkaRecord[]; readonly end: number } {
+  const records: KafkaRecord[] = [];
+  let end = from;
+  for (const batch of batches ?? []) {
+    const first = Number(batch.firstOffset);
+    end = Math.max(end, first + batch.lastOffsetDelta + 1);
+    if ((batch.attributes & IS_CONTROL) !== 0) continue;
+    const byBroker = (batch.attributes & IS_LOG_APPEND_TIME) !== 0;
+    const time = Number(byBroker ? batch.maxTimestamp : batch.firstTimestamp);
+    for (const { offsetDelta, timestampDelta, key, value } of batch.records) {
+      const offset = first + offsetDelta;
+      const timestamp = byBroker ? time : time + Number(timestampDelta);
+      if (offset >= from && offset < to) records.push({ offset, timestamp, key, value });
+    }
+  }
+  return { records, end: Math.min(end, to) };
+}

@@ -1,0 +1,17 @@
+import type { DegradationMode } from "../../catalog/mode.ts";
+import type { Drill } from "./drill.ts";
+
+/**
+ * Modes whose drill only waits for longer than another one does, with what `make test` proves of them all the same. They
+ * are left to `npm run test:runbooks`; their pages are held against what that recorded.
+ */
+const long: Readonly<Record<string, string>> = {
+  DeliveryDelayBudgetBurn:
+    "the faults are those of PendingDeliveriesBacklog, the delivery workers only stay away for longer",
+  ProviderAccountBlocked: "the fault is that of ProviderCapacityExhausted, on one account instead of all",
+  ProviderThrottled: "as ProviderAccountBlocked: the same drill",
+  RedisFailover: "the alert fires over failovers of real servers in test/integration/alerts-failover",
+};
+
+/** Whether `make test` leaves a drill out. */
+export const isLong = ({ modes }: Drill): boolean => modes.every(({ id }: DegradationMode) => id in long);

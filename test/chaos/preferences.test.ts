@@ -1,0 +1,4 @@
+import { describeKills } from "./kills.ts";
+import { preferencesWorld } from "./worlds/preferences.ts";
+
+describeKills("preferences", preferencesWorld);

@@ -1,0 +1,4 @@
+import { describeKills } from "./kills.ts";
+import { registryWorld } from "./worlds/registry.ts";
+
+describeKills("registry", registryWorld);
