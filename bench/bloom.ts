@@ -11,6 +11,7 @@ import { startRedis } from "../lab/servers/redis.ts";
 import { createWorkspace, type Workspace } from "../lab/workspace.ts";
 import { alternate, type Benchmark, type Figure, median } from "./harness.ts";
 import { peerProgram, secondsOf, writeSetbits } from "./peers.ts";
+import { boundedHeap } from "./process-usage.ts";
 import type { RebuildJob, RebuildReport } from "./rebuild-child.ts";
 
 const IDS = 3_000_000;
@@ -240,8 +241,8 @@ async function idle(live: Redis): Promise<{ seconds: number; cpu: number }> {
 
 async function rebuild(job: RebuildJob, cacheFolder: string): Promise<RebuildReport> {
   const child = fork(new URL("./rebuild-child.ts", import.meta.url), {
-    // What bin/redisops.js sets as well: a small heap, and compiled sources from a cache once it is filled.
-    execArgv: ["--optimize-for-size"],
+    // As in redisops recover: a small heap, and compiled sources from a cache once it is filled.
+    execArgv: ["--import", boundedHeap],
     env: { ...process.env, NODE_COMPILE_CACHE: cacheFolder },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

@@ -10,6 +10,7 @@ import { startRedis } from "../lab/servers/redis.ts";
 import { createWorkspace } from "../lab/workspace.ts";
 import type { DrainJob, DrainReport } from "./drain-child.ts";
 import { alternate, type Benchmark, median } from "./harness.ts";
+import { boundedHeap } from "./process-usage.ts";
 
 /** Waiting messages; fewer by REDISOPS_BENCH_DRAIN_ROWS, for trying out. */
 const messages = Number(process.env.REDISOPS_BENCH_DRAIN_ROWS ?? 500_000);
@@ -193,7 +194,7 @@ async function load(admin: Client, contender: DrainJob["contender"]): Promise<vo
 async function runChild(job: DrainJob, cacheFolder: string): Promise<DrainReport> {
   const child = fork(new URL("./drain-child.ts", import.meta.url), {
     // What bin/redisops.js sets as well: a small heap, and compiled sources from a cache once it is filled.
-    execArgv: job.contender === "ours" ? ["--optimize-for-size"] : [],
+    execArgv: job.contender === "ours" ? ["--import", boundedHeap] : [],
     env: { ...process.env, NODE_COMPILE_CACHE: cacheFolder },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

@@ -16,3 +16,6 @@ export async function residentMegabytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   return (Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024) / 1e6;
 }
+
+/** What the command line loads for recoveries, which bounds their heap: to be imported by a process that stands for one. */
+export const boundedHeap = new URL("../bin/bounded-heap.js", import.meta.url).href;

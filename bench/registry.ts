@@ -13,6 +13,7 @@ import { startRedis } from "../lab/servers/redis.ts";
 import { createWorkspace } from "../lab/workspace.ts";
 import { alternate, type Benchmark, type Figure, median } from "./harness.ts";
 import { peerProgram, secondsOf } from "./peers.ts";
+import { boundedHeap } from "./process-usage.ts";
 import { benchEvent, type RegistryJob, type RegistryReport } from "./registry-child.ts";
 
 const EVENTS = 1_000_000;
@@ -185,8 +186,8 @@ async function writeSets(path: string): Promise<void> {
 
 async function runChild(job: RegistryJob, cacheFolder: string): Promise<RegistryReport> {
   const child = fork(new URL("./registry-child.ts", import.meta.url), {
-    // What bin/redisops.js sets as well: a small heap, and compiled sources from a cache once it is filled.
-    execArgv: ["--optimize-for-size"],
+    // As in redisops recover: a small heap, and compiled sources from a cache once it is filled.
+    execArgv: ["--import", boundedHeap],
     env: { ...process.env, NODE_COMPILE_CACHE: cacheFolder },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

@@ -11,6 +11,7 @@ import { startRedis } from "../lab/servers/redis.ts";
 import { createWorkspace } from "../lab/workspace.ts";
 import { alternate, type Benchmark, median } from "./harness.ts";
 import { peerProgram, secondsOf } from "./peers.ts";
+import { boundedHeap } from "./process-usage.ts";
 import { type SequenceJob, type SequenceReport, sequenceKey } from "./sequence-child.ts";
 
 const CONVERSATIONS = 1_000_000;
@@ -152,8 +153,8 @@ async function writeRaises(path: string): Promise<void> {
 
 async function inChild(job: SequenceJob, cacheFolder: string): Promise<SequenceReport> {
   const child = fork(new URL("./sequence-child.ts", import.meta.url), {
-    // What bin/redisops.js sets as well: a small heap, and compiled sources from a cache once it is filled.
-    execArgv: ["--optimize-for-size"],
+    // As in redisops recover: a small heap, and compiled sources from a cache once it is filled.
+    execArgv: ["--import", boundedHeap],
     env: { ...process.env, NODE_COMPILE_CACHE: cacheFolder },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

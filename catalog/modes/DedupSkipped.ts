@@ -170,9 +170,9 @@ export const DedupSkipped: DegradationMode = {
   remedy: {
     kind: "none",
     reason:
-      "Only a server that answers, accepts writes and knows the filter’s commands ends this mode. Duplicates sent meanwhile cannot be taken back.",
+      "Only a server that answers, accepts writes and knows the filter’s commands ends this mode. Duplicates sent meanwhile cannot be taken back; redisops audit duplicates --since 2h, with the time of the incident, lists them where each send is on record (postgres.tables.sends, or a Kafka topic).",
     instead:
-      "Start, fail over or mend the filter’s Redis. Then run redisops recover bloom: what was sent meanwhile is in no filter, and where it came back empty BloomCold follows. redisops audit duplicates --since 2h, with the time of the incident, lists what went out twice, where each send is on record (postgres.tables.sends or a Kafka topic).",
+      "Start, fail over or mend the filter’s Redis. Then run redisops recover bloom: what was sent meanwhile is in no filter.",
     proof:
       'redisops_role_up{role="dedup"} and redisops_bloom_readable are 1 again and redisops_bloom_canary_absent_ratio is 0.',
     within:

@@ -42,7 +42,7 @@ export interface ReadPartitionOptions {
   readonly from: number;
   /** The position to end at: the one after the last record that counts. */
   readonly to: number;
-  /** Bytes of one answer, unless a single batch is larger; 1 MiB unless given. Two answers are in memory at a time. */
+  /** Bytes of one answer, unless a single batch is larger; 256 KiB unless given. Two answers are in memory at a time. */
   readonly fetchBytes?: number;
   /** Its reason is thrown when it is aborted. */
   readonly signal?: AbortSignal;
@@ -53,7 +53,7 @@ export interface ReadPartitionOptions {
   readonly onBatch: (records: readonly KafkaRecord[], position: number) => Promise<void> | void;
 }
 
-const FETCH_BYTES = 2 ** 20;
+const FETCH_BYTES = 2 ** 18;
 /** Longest wait of the broker for something to answer, in milliseconds. */
 const MAX_WAIT_MS = 500;
 /** Bit of a batch's attributes that tells transaction markers from records. */

@@ -106,7 +106,7 @@ describe("redisops status on a platform in trouble", { timeout: patience }, () =
     expect(paragraph?.split("\n").slice(1)).toEqual([
       "  DedupSkipped: Deduplication filter unusable",
       expect.stringMatching(/^ {4}do: Start, fail over or mend the filter’s Redis\./),
-      "    redisops recover bloom.",
+      "    meanwhile is in no filter.",
       "    runbook: https://github.com/redisops/redisops/blob/main/runbooks/DedupSkipped.md",
       "  RedisDown: Redis of a role is gone: connections are refused, or it cannot be reached",
       expect.stringMatching(/^ {4}do: Start the server with its own data directory/),

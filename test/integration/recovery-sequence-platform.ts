@@ -1,4 +1,3 @@
-import type { Redis } from "ioredis";
 import { stringify } from "yaml";
 import type { RecoveryName } from "../../catalog/recoveries.ts";
 import { parseConfig } from "../../core/config/load.ts";

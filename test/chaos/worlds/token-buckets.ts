@@ -18,7 +18,12 @@ export async function tokenBucketsWorld(): Promise<World> {
   const configFile = await servers.configure({
     roles: { token_bucket: servers.role },
     providers: {
-      twilio: { kind: "twilio", accounts: Object.fromEntries(accounts.map((name) => [name, account()])) },
+      // Nobody answers there whether an account is blocked.
+      twilio: {
+        kind: "twilio",
+        base_url: `http://127.0.0.1:${await servers.workspace.port()}`,
+        accounts: Object.fromEntries(accounts.map((name) => [name, account()])),
+      },
     },
   });
   const tokens = (name: string) => redis.hget(`bucket:twilio:${name}`, "tokens");
