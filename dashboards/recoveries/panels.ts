@@ -18,7 +18,7 @@ export const recoveriesRunning: DataPanel = statePanel(
     meaning:
       "Each run of redisops recover --execute, from its start until its verification has ended, as it says of itself every 5 s in Postgres. One that says nothing for 30 s, because it was killed or does not reach Postgres, is at rest here and failed in “Latest run of each recovery”. A second run of the same role is refused while one is under way, as long as both keep their lock in Postgres; redisops recover join lets another machine help it.",
     normal: "nothing runs; never two of one role.",
-    width: 12,
+    width: 8,
     height: 8,
     queries: [{ expression: maxBy(run, "redisops_recovery_running"), legend, present: afterRun }],
     empty: noRuns,
@@ -34,7 +34,7 @@ export const recoveryProgress: DataPanel = {
   meaning:
     "Share of the present phase that the run under way has done; a run has several, so the line may start again at 0. A flat line below 100 %: what it reads from or writes to is slow or does not answer; its own output names the phase. A line that ends early is a run that ended or was killed.",
   normal: "no line, or one that climbs steadily.",
-  width: 12,
+  width: 8,
   height: 8,
   unit: PercentUnit,
   min: 0,
@@ -57,7 +57,7 @@ export const recoveryPaused: DataPanel = statePanel(
     meaning:
       "Whether the run under way waits because its Redis answers slowly, a replica is too far behind, or Postgres is slow or short of connections (recovery.limits in redisops.yaml). It goes on by itself; redisops recover show says what it waits for, redisops recover throttle takes load off it for good.",
     normal: "no row, or one that works; short waits now and then.",
-    width: 12,
+    width: 8,
     height: 8,
     queries: [
       {
