@@ -4,9 +4,11 @@ import pg from "pg";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RecoveryName } from "../../catalog/recoveries.ts";
+import { ownOptions } from "../../cli/recover/recovery-options.ts";
 import { parseConfig } from "../../core/config/load.ts";
 import { Secret } from "../../core/config/secret.ts";
 import { auditExposures } from "../../core/exposures/audit.ts";
+import { pendingDeliveriesDdl } from "../../core/pending-deliveries/table.ts";
 import { connectPostgres } from "../../core/postgres/connect.ts";
 import { defaultPreferenceTables, preferencesSchema } from "../../core/preferences/schema.ts";
 import { Probes } from "../../exporters/probes.ts";
@@ -54,9 +56,14 @@ beforeAll(async () => {
     CREATE INDEX ON messages (created_at);
     CREATE INDEX ON messages (conversation_id, created_at);
     INSERT INTO messages SELECT 'c1', n::text, now() - n * interval '1 second' FROM generate_series(1, 9) AS n;
-    CREATE TABLE pending_deliveries (user_id text NOT NULL, created_at timestamptz NOT NULL);
+    CREATE TABLE sends (notification_id text, channel text, sent_at timestamptz NOT NULL);
+    CREATE TABLE connections (user_id text PRIMARY KEY, server_id text, connection_id text,
+      connected_at timestamptz NOT NULL, disconnected_at timestamptz);
+    INSERT INTO connections VALUES ('u1', 's1', 'k1', now()), ('u2', 's1', 'k2', now());
+    ${pendingDeliveriesDdl()}
     INSERT INTO notifications SELECT 'n' || n, now() - interval '1 hour' FROM generate_series(1, 1000) AS n;
-    INSERT INTO pending_deliveries VALUES ('u1', now() - interval '1 hour');`);
+    INSERT INTO pending_deliveries (message_id, user_id, conversation_id, body, created_at)
+      VALUES ('m1', 'u1', 'c1', 'x', now() - interval '1 hour');`);
   await database.query(preferencesSchema);
   for (const statement of grants) await database.query(statement);
   await database.query(`
@@ -125,12 +132,29 @@ function configure(username: string) {
           user: "redisops",
           password: "${SECURITY_DOC_POSTGRES}",
         },
-        tables: { sent_notifications: {}, pending_deliveries: {}, preferences: {}, messages: {} },
+        tables: {
+          sent_notifications: {},
+          pending_deliveries: {},
+          preferences: {},
+          messages: {},
+          connections: {},
+        },
+      },
+      recovery: {
+        pending: {
+          delivery: {
+            kind: "redis_stream",
+            address: `127.0.0.1:${redis.port}`,
+            username: "streaming",
+            password: "${SECURITY_DOC_REDIS}",
+          },
+        },
       },
       providers: {
         twilio: {
           kind: "twilio",
           base_url: "http://127.0.0.1:9",
+          probe: false,
           accounts: {
             main: { limit_per_second: 10, account_sid: "AC1", auth_token: "${SECURITY_DOC_REDIS}" },
           },
@@ -203,7 +227,7 @@ it.each<[RecoveryName, string]>([
   const warnings: string[] = [];
   const context = {
     config: configure("recovering"),
-    options: {},
+    options: { ...ownOptions(name, {}), settle: 0 } as never,
     signal: new AbortController().signal,
     onProgress: () => undefined,
     onStepEnd: () => undefined,
@@ -233,6 +257,34 @@ it.each<[RecoveryName, string]>([
   expect(warnings).toEqual([
     expect.stringMatching(/^others cannot see this run: .*permission denied for schema/),
   ]);
+});
+
+it("recovers counters, registry and waiting messages, one after the other, with the documented rules and grants", async () => {
+  await admin.flushall();
+  const warnings: string[] = [];
+  const recover = async (name: RecoveryName, user: string) => {
+    await createUser("recovering", user);
+    const config = configure("recovering");
+    const options = ownOptions(name, {});
+    const context = {
+      config,
+      options: options as never,
+      signal: new AbortController().signal,
+      onProgress: () => undefined,
+      onStepEnd: () => undefined,
+      onWarning: (message: string) => void warnings.push(message),
+    };
+    const { plan } = await preparePlan(recoveries[name], context);
+    expect([name, plan.hasChanges]).toEqual([name, true]);
+    const { verification } = await executePlan(recoveries[name], context, plan);
+    expect([name, verification.holds]).toEqual([name, true]);
+  };
+  await createUser("streaming", "recover pending, delivery redis_stream");
+  await recover("sequence", "recover sequence");
+  await recover("registry", "recover registry");
+  await recover("pending", "recover pending, on the registry");
+  expect(warnings).toEqual([]);
+  expect((await admin.keys("*")).sort()).toEqual(["conn:u1", "conn:u2", "deliveries:s1", "seq:c1"]);
 });
 
 it("decides about preferences, moves what it decided by default, and audits it, with the documented rules and grants", async () => {
