@@ -19,6 +19,8 @@ export interface DrainJob {
 /** What the child answers. */
 export interface DrainReport {
   readonly seconds: number;
+  /** Processor time of the process, its own start included. */
+  readonly cpuSeconds: number;
   /** The largest resident set the process ever had, its own start included. */
   readonly peakBytes: number;
 }
@@ -183,7 +185,9 @@ const contenders = { ours, "graphile-worker": graphileWorker, "pg-boss": pgBoss 
 process.once("message", (job: DrainJob) => {
   contenders[job.contender](job).then(
     (seconds) => {
-      const report: DrainReport = { seconds, peakBytes: process.resourceUsage().maxRSS * 1_024 };
+      const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
+      const cpuSeconds = (userCPUTime + systemCPUTime) / 1e6;
+      const report: DrainReport = { seconds, cpuSeconds, peakBytes: maxRSS * 1_024 };
       process.send?.(report, () => process.disconnect());
     },
     (error: unknown) => {

@@ -60,6 +60,7 @@ export const drain: Benchmark = async (log) => {
     await connectUsers(live);
     await prepareSchemas(postgres.connection);
     const caches = await workspace.folder("compile-cache");
+    // The first one also compiles the sources, which the later ones find in the cache, as an installed redisops does.
     const reports: DrainReport[] = [];
     const drainBy = async (contender: DrainJob["contender"]): Promise<number> => {
       await load(admin, contender);
@@ -82,7 +83,8 @@ export const drain: Benchmark = async (log) => {
       if (contender !== "pg-boss" && rows[0]?.left !== false)
         throw new Error(`${contender} left messages behind`);
       if (contender === "ours") reports.push(report);
-      log(`${contender}: ${Math.round(messages / report.seconds)} messages/s`);
+      const rateOf = Math.round(messages / report.seconds);
+      log(`${contender}: ${rateOf} messages/s, ${report.cpuSeconds.toFixed(1)} s of its own processor time`);
       return report.seconds;
     };
     log(`${messages} messages: one round to warm up, then ${rounds}`);
@@ -119,7 +121,7 @@ export const drain: Benchmark = async (log) => {
       {
         what: "peak memory of the process",
         unit: "MB",
-        ours: Math.round(Math.max(...reports.map(({ peakBytes }) => peakBytes)) / megabyte),
+        ours: Math.round(Math.max(...reports.slice(1).map(({ peakBytes }) => peakBytes)) / megabyte),
         peer: null,
         target: 200,
         better: "lower",

@@ -4,6 +4,7 @@ import { readTlsFiles } from "../config/tls-files.ts";
 import { withDeadline } from "../deadline.ts";
 import { RedisopsError } from "../errors.ts";
 import { kafkaError } from "./kafka-error.ts";
+import { RawFetches } from "./raw-fetch.ts";
 
 /** How long Kafka may take, in milliseconds. */
 export interface KafkaTimeouts {
@@ -25,13 +26,19 @@ export interface KafkaConnection {
   readonly target: string;
   readonly timeouts: KafkaTimeouts;
   /** A client of its own, for one reader; it is in no consumer group. The caller closes it. */
-  openReader(): KafkaReader;
+  openReader(options?: ReaderOptions): KafkaReader;
   close(): Promise<void>;
+}
+
+export interface ReaderOptions {
+  /** Whether the bytes of the records in one answer serve for the next one. */
+  readonly reusesBytes?: boolean;
 }
 
 /** One client. */
 export interface KafkaReader {
   readonly consumer: Consumer;
+  readonly fetches: RawFetches;
   /** Settles like the call; rejects with a RedisopsError, at the latest when `milliseconds` are over. */
   call<T>(work: () => Promise<T>, milliseconds: number): Promise<T>;
   /** Ends its connections; does not wait for a broker that hangs. */
@@ -87,11 +94,13 @@ export function connectKafka(config: KafkaConfig, timeouts: KafkaTimeouts = kafk
   return {
     target,
     timeouts,
-    openReader: () => {
+    openReader: ({ reusesBytes = false } = {}) => {
       // The group's name is never used: nothing joins or commits.
       const consumer = new Consumer({ ...options, groupId: "redisops-recovery", maxWaitTime: 500 });
+      const fetches = new RawFetches(options, reusesBytes);
       const reader: KafkaReader = {
         consumer,
+        fetches,
         call: async (work, milliseconds) => {
           try {
             return await withDeadline(
@@ -108,7 +117,7 @@ export function connectKafka(config: KafkaConfig, timeouts: KafkaTimeouts = kafk
         },
         close: async () => {
           readers.delete(reader);
-          const closed = consumer.close(true).catch(() => undefined);
+          const closed = Promise.allSettled([fetches.pool.close(), consumer.close(true)]);
           await withDeadline(closed, CLOSE_DEADLINE_MS, () => new Error("still open")).catch(() => undefined);
         },
       };

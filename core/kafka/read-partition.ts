@@ -7,6 +7,7 @@ import {
 import { RedisopsError } from "../errors.ts";
 import type { KafkaConnection, KafkaReader } from "./connect.ts";
 import { findWrapped, kafkaError } from "./kafka-error.ts";
+import { BadRecordsError, type RecordBatches, type RecordVisitor, visitRecords } from "./record-batches.ts";
 
 /** A partition and what it held when it was asked. */
 export interface TopicPartition {
@@ -33,8 +34,8 @@ export interface KafkaRecord {
   readonly value: Buffer | null;
 }
 
-/** What to read. */
-export interface ReadPartitionOptions {
+/** Which records to read. */
+export interface PartitionRange {
   readonly kafka: KafkaConnection;
   readonly topic: string;
   readonly partition: number;
@@ -46,6 +47,21 @@ export interface ReadPartitionOptions {
   readonly fetchBytes?: number;
   /** Its reason is thrown when it is aborted. */
   readonly signal?: AbortSignal;
+}
+
+/** What to read, record by record. */
+export interface VisitPartitionOptions extends PartitionRange {
+  /** Takes the next record. */
+  readonly onRecord: RecordVisitor;
+  /**
+   * Told when the records before a position have been handed over. The next ones are fetched meanwhile and handed over when
+   * it has settled. There may have been none: then only the position has moved.
+   */
+  readonly onPosition: (position: number) => Promise<void> | void;
+}
+
+/** What to read, in batches. */
+export interface ReadPartitionOptions extends PartitionRange {
   /**
    * Takes the next records, without gaps in their order, and the position after them. The next ones are fetched
    * meanwhile and handed over when it has settled. A batch may be empty: then only the position has moved.
@@ -56,10 +72,6 @@ export interface ReadPartitionOptions {
 const FETCH_BYTES = 2 ** 18;
 /** Longest wait of the broker for something to answer, in milliseconds. */
 const MAX_WAIT_MS = 500;
-/** Bit of a batch's attributes that tells transaction markers from records. */
-const IS_CONTROL = 1 << 5;
-/** Bit of a batch's attributes that says that the broker, not the producer, gave it its time. */
-const IS_LOG_APPEND_TIME = 1 << 3;
 
 /** The topic's identity and the positions of its partitions. Rejects with KAFKA_TOPIC_MISSING where there is none. */
 export async function topicPartitions(kafka: KafkaConnection, topic: string): Promise<TopicPartitions> {
@@ -101,8 +113,30 @@ function topicMissing({ target }: KafkaConnection, topic: string): RedisopsError
  * meanwhile.
  */
 export async function readPartition(options: ReadPartitionOptions): Promise<number> {
+  let records: KafkaRecord[] = [];
+  return visit(false, {
+    ...options,
+    onRecord: (bytes, keyStart, keyEnd, valueStart, valueEnd, offset, timestamp) => {
+      const key = keyStart < 0 ? null : bytes.subarray(keyStart, keyEnd);
+      const value = valueStart < 0 ? null : bytes.subarray(valueStart, valueEnd);
+      records.push({ offset, timestamp, key, value });
+    },
+    onPosition: (position) => {
+      const batch = records;
+      records = [];
+      return options.onBatch(batch, position);
+    },
+  });
+}
+
+/** The same without an object per record, which costs several times what reading it does. */
+export async function visitPartition(options: VisitPartitionOptions): Promise<number> {
+  return visit(true, options);
+}
+
+async function visit(reusesBytes: boolean, options: VisitPartitionOptions): Promise<number> {
   if (options.from >= options.to) return options.from;
-  const reader = options.kafka.openReader();
+  const reader = options.kafka.openReader({ reusesBytes });
   try {
     return await new PartitionReading(options, reader).run();
   } finally {
@@ -111,21 +145,28 @@ export async function readPartition(options: ReadPartitionOptions): Promise<numb
 }
 
 type FetchResponse = Awaited<ReturnType<Consumer["fetch"]>>;
-type Answer = FetchResponse["responses"][number]["partitions"][number];
+
+interface Fetched {
+  readonly batches: RecordBatches;
+  /** Where to go on when the position that was asked for is not there. */
+  readonly resumeAt: number | undefined;
+}
+
+const none: RecordBatches = { bytes: Buffer.alloc(0), aborted: [] };
 
 class PartitionReading {
-  readonly #options: ReadPartitionOptions;
+  readonly #options: VisitPartitionOptions;
   readonly #reader: KafkaReader;
   #topicId = "";
   #node = -1;
 
-  constructor(options: ReadPartitionOptions, reader: KafkaReader) {
+  constructor(options: VisitPartitionOptions, reader: KafkaReader) {
     this.#options = options;
     this.#reader = reader;
   }
 
   async run(): Promise<number> {
-    const { from, to, signal, onBatch } = this.#options;
+    const { from, to, signal, onPosition } = this.#options;
     await this.#locate();
     let position = from;
     let next = this.#fetch(position);
@@ -135,7 +176,7 @@ class PartitionReading {
       const answer = await next;
       signal?.throwIfAborted();
       const start = answer.resumeAt ?? position;
-      const { records, end } = recordsOf(answer.batches, start, to);
+      const end = this.#visit(answer.batches, start);
       if (end === position) {
         // The broker has waited in vain. Where it says that the position to end at is there all the same, no record is left
         // before it.
@@ -147,13 +188,26 @@ class PartitionReading {
       silence = 0;
       position = end;
       if (position < to) next = this.#fetch(position);
-      await onBatch(records, position);
+      await onPosition(position);
     }
     return position;
   }
 
+  /** Hands over what was fetched. Answers the position after it. */
+  #visit(batches: RecordBatches, from: number): number {
+    const { kafka, topic, partition, to, onRecord } = this.#options;
+    try {
+      return Math.min(visitRecords(batches, from, to, onRecord), to);
+    } catch (error) {
+      if (!(error instanceof BadRecordsError)) throw error;
+      const { target } = kafka;
+      const message = `${target}: partition ${partition} of ${topic}, from position ${from} on: ${error.message}`;
+      throw new RedisopsError("KAFKA_ERROR", message, { target, cause: error });
+    }
+  }
+
   async #finish(position: number): Promise<number> {
-    await this.#options.onBatch([], position);
+    await this.#options.onPosition(position);
     return position;
   }
 
@@ -175,13 +229,13 @@ class PartitionReading {
   }
 
   /** Never rejects unhandled: the next answer is looked at only after the one before it was dealt with. */
-  #fetch(position: number): Promise<{ batches: Answer["records"]; resumeAt: number | undefined }> {
+  #fetch(position: number): Promise<Fetched> {
     const answer = this.#fetchNow(position);
     answer.catch(() => undefined);
     return answer;
   }
 
-  async #fetchNow(position: number): Promise<{ batches: Answer["records"]; resumeAt: number | undefined }> {
+  async #fetchNow(position: number): Promise<Fetched> {
     const { kafka, partition, fetchBytes = FETCH_BYTES } = this.#options;
     try {
       const response = await this.#reader.call(
@@ -189,6 +243,7 @@ class PartitionReading {
           this.#reader.consumer
             .fetch({
               node: this.#node,
+              connectionPool: this.#reader.fetches.pool,
               maxWaitTime: MAX_WAIT_MS,
               minBytes: 1,
               maxBytes: fetchBytes,
@@ -216,11 +271,13 @@ class PartitionReading {
         2 * kafka.timeouts.request,
       );
       const answer = response.responses[0]?.partitions[0];
-      if (answer === undefined || answer.errorCode === 0) {
-        return { batches: answer?.records ?? null, resumeAt: undefined };
+      if (answer === undefined) return { batches: none, resumeAt: undefined };
+      if (answer.errorCode === 0) {
+        const bytes = this.#reader.fetches.recordsOf(answer);
+        return { batches: { bytes, aborted: answer.abortedTransactions ?? [] }, resumeAt: undefined };
       }
       return {
-        batches: null,
+        batches: none,
         resumeAt: this.#firstAfter(position, await this.#endpoint(ListOffsetTimestamps.EARLIEST)),
       };
     } catch (error) {
@@ -257,27 +314,4 @@ function outOfRange(error: unknown): FetchResponse | undefined {
   const carrier = findWrapped(error, "code", ResponseError.code);
   if (carrier === undefined || !("response" in carrier)) return undefined;
   return carrier.response as FetchResponse;
-}
-
-/** The records from a position up to another, and the position after the batches that were looked at. */
-function recordsOf(
-  batches: Answer["records"],
-  from: number,
-  to: number,
-): { readonly records: KafkaRecord[]; readonly end: number } {
-  const records: KafkaRecord[] = [];
-  let end = from;
-  for (const batch of batches ?? []) {
-    const first = Number(batch.firstOffset);
-    end = Math.max(end, first + batch.lastOffsetDelta + 1);
-    if ((batch.attributes & IS_CONTROL) !== 0) continue;
-    const byBroker = (batch.attributes & IS_LOG_APPEND_TIME) !== 0;
-    const time = Number(byBroker ? batch.maxTimestamp : batch.firstTimestamp);
-    for (const { offsetDelta, timestampDelta, key, value } of batch.records) {
-      const offset = first + offsetDelta;
-      const timestamp = byBroker ? time : time + Number(timestampDelta);
-      if (offset >= from && offset < to) records.push({ offset, timestamp, key, value });
-    }
-  }
-  return { records, end: Math.min(end, to) };
 }

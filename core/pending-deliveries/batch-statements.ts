@@ -7,7 +7,10 @@ import { quoteName } from "../postgres/connect.ts";
  */
 const inlineBodyBytes = 8_192;
 
-/** A waiting row; null where the table holds null. Ids and numbers beyond 2^53 are text. */
+/**
+ * A waiting row; null where the table holds null. Ids and numbers beyond 2^53 are text. What is seldom needed is null for
+ * most rows, which costs nothing: the bytes of a body are told only when it did not come along.
+ */
 export type WaitingRow = readonly [
   userIndex: number,
   place: string,
@@ -16,8 +19,7 @@ export type WaitingRow = readonly [
   conversationId: string | null,
   body: string | null,
   bodyBytes: number | null,
-  attempts: number | null,
-  before: boolean | null,
+  isNew: true | null,
 ];
 
 /** The statements of a drain that serves many users in each transaction. */
@@ -26,7 +28,7 @@ export interface BatchStatements {
   readonly lock: string;
   /**
    * Parameters: locked users, bound for each user, bound for all, a moment. {@link WaitingRow}s, each user's in order;
-   * `before` tells those that waited at that moment.
+   * `isNew` tells those that came in after that moment.
    */
   readonly oldest: string;
   /** Parameters: places and positions of rows. Their bodies. */
@@ -73,13 +75,14 @@ export function batchStatements(config: PendingDeliveriesConfig): BatchStatement
     lock: `SELECT name FROM unnest($1::text[]) AS wanted (name)
            WHERE pg_try_advisory_xact_lock(hashtextextended($2 || name, 0))`,
     // A statement of its own: its snapshot must be younger than the locks, or it shows what another worker has removed.
-    oldest: `SELECT (wanted.turn - 1)::integer, waiting.*
+    oldest: `SELECT (wanted.turn - 1)::integer, place, at, message_id, conversation_id, body, bytes, is_new
              FROM unnest($1::text[]) WITH ORDINALITY AS wanted (name, turn)
              CROSS JOIN LATERAL (
-               SELECT ctid::text, position::text, message_id::text, conversation_id::text,
-                      CASE WHEN octet_length(body) <= ${inlineBodyBytes} THEN body::text END,
-                      octet_length(body), attempts,
-                      ${createdAt} <= $4::timestamptz
+               SELECT ctid::text AS place, position::text AS at, message_id::text AS message_id,
+                      conversation_id::text AS conversation_id, attempts,
+                      CASE WHEN octet_length(body) <= ${inlineBodyBytes} THEN body::text END AS body,
+                      CASE WHEN octet_length(body) > ${inlineBodyBytes} THEN octet_length(body) END AS bytes,
+                      CASE WHEN ${createdAt} > $4::timestamptz THEN true END AS is_new
                FROM ${table} AS own WHERE own.${user} = wanted.name ORDER BY own.position LIMIT $2
              ) AS waiting
              LIMIT $3`,

@@ -57,7 +57,9 @@ function withWrapped(error: unknown): unknown[] {
   if (!(error instanceof Error)) return [error];
   const inner: unknown[] = error instanceof AggregateError ? error.errors : [];
   const last = "lastNodeError" in error ? [error.lastNodeError] : [];
-  return [error, ...[...inner, ...last, error.cause].filter(Boolean).flatMap(withWrapped)];
+  // What made the server discard a transaction.
+  const before = "previousErrors" in error && Array.isArray(error.previousErrors) ? error.previousErrors : [];
+  return [error, ...[...inner, ...last, ...before, error.cause].filter(Boolean).flatMap(withWrapped)];
 }
 
 /** Everything that an error says: its own message, its code, and those of the errors it wraps. */

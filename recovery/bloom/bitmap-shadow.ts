@@ -140,7 +140,10 @@ export class BitmapShadow implements ShadowFilter {
 
   async discard(): Promise<void> {
     await this.#bits.discard();
-    await this.#client.unlink(swappedKey(this.#options.key));
+    const { connection, key } = this.#options;
+    await this.#client.unlink(swappedKey(key)).catch((error: unknown) => {
+      throw redisError(error, connection.target);
+    });
   }
 
   close(): void {

@@ -4,7 +4,7 @@ import { loadRedisBloom } from "../../core/filter/load-redisbloom.ts";
 import { singleServer } from "../../core/filter/open-filter.ts";
 import { MAX_BUILDER_BITS, RedisBloomBuilder } from "../../core/filter/redisbloom-builder.ts";
 import { redisBloomHeader, redisBloomLayout } from "../../core/filter/redisbloom-layout.ts";
-import { redisError } from "../../core/redis/redis-error.ts";
+import { redisError, redisErrorClass } from "../../core/redis/redis-error.ts";
 import { replicasOf, requireOnReplicas } from "./replica-probe.ts";
 import type { ShadowOptions } from "./shadow-filter.ts";
 
@@ -25,6 +25,9 @@ async function dump(client: Redis, key: string): Promise<readonly Buffer[]> {
   }
   return parts;
 }
+
+/** How a server refuses these commands, and not writes as such. */
+const ownRefusals = new Set<ReturnType<typeof redisErrorClass>>(["other", "auth"]);
 
 /**
  * Why a filter that is built here must not be loaded into this server; undefined where it proves to take it: a small one
@@ -52,7 +55,7 @@ export async function whyNotLoad(options: ShadowOptions): Promise<string | undef
       .call("BF.MADD", key, ...ids)
       .exec();
     const failed = made?.find(([error]) => error !== null)?.[0];
-    if (failed) return messageOf(failed);
+    if (failed) throw failed;
     const parts = Buffer.concat(await dump(client, key));
     const own = Buffer.concat([redisBloomHeader(layout, builder.distinct), builder.bits]);
     if (!parts.equals(own)) return "its module lays filters out in another way";
@@ -73,8 +76,10 @@ export async function whyNotLoad(options: ShadowOptions): Promise<string | undef
       : undefined;
   } catch (error) {
     context.signal.throwIfAborted();
-    const isReply = error instanceof Error && error.name === "ReplyError";
-    if (isReply || toRedisopsError(error).code === "FILTER_REPLICA_BEHIND") return messageOf(error);
+    // A server that takes no writes at all takes no other method either.
+    const refuses =
+      error instanceof Error && error.name === "ReplyError" && ownRefusals.has(redisErrorClass(error));
+    if (refuses || toRedisopsError(error).code === "FILTER_REPLICA_BEHIND") return messageOf(error);
     throw redisError(error, connection.target);
   } finally {
     await client.unlink(key).catch(() => undefined);

@@ -127,7 +127,7 @@ export class LoadShadow implements ShadowFilter {
   async discard(): Promise<void> {
     const { key } = this.#options;
     await this.#bits.discard();
-    await this.#client.unlink(key, swappedKey(key));
+    await this.#ask(() => this.#client.unlink(key, swappedKey(key)));
   }
 
   close(): void {

@@ -130,7 +130,7 @@ export class MaddShadow implements ShadowFilter {
 
   async discard(): Promise<void> {
     const { key } = this.#options;
-    await this.#client.unlink(key, swappedKey(key));
+    await this.#ask(() => this.#client.unlink(key, swappedKey(key)));
   }
 
   close(): void {

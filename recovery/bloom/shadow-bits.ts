@@ -140,7 +140,7 @@ export class ShadowBits {
   }
 
   async discard(): Promise<void> {
-    await this.#client.unlink(this.#manifest, ...this.keys);
+    await this.#ask(() => this.#client.unlink(this.#manifest, ...this.keys));
   }
 
   /** One that was lost and came back with an added id has no time to live. */

@@ -6,6 +6,7 @@ import { Destinations } from "./destinations.ts";
 import { Lane, type LaneWork, type Tally } from "./lane.ts";
 import type { PendingConfig, PendingDetails } from "./pending-config.ts";
 import { rangesOf, type UserRange } from "./ranges.ts";
+import { Refusals } from "./refusals.ts";
 import { DeliveryWindow } from "./window.ts";
 
 /** Batches at the same time, each on connections of its own. */
@@ -65,6 +66,7 @@ export class Drain {
       startedAt: details.startedAt,
       window: new DeliveryWindow(parseDuration(delivery_latency), mostLanes),
       destinations: new Destinations(this.#giveUpMs),
+      refusals: new Refusals(),
       tally: this.tally,
       locks: { perTurn: mostLocksPerTurn },
       signal: AbortSignal.any([context.signal, this.#stop.signal]),

@@ -12,6 +12,7 @@ import type { Destinations } from "./destinations.ts";
 import { type PendingConfig, timeouts } from "./pending-config.ts";
 import type { UserRange } from "./ranges.ts";
 import { type Recipient, Recipients } from "./recipients.ts";
+import type { Refusals } from "./refusals.ts";
 import { type TurnResult, Turns } from "./turn.ts";
 import type { DeliveryWindow } from "./window.ts";
 
@@ -43,6 +44,7 @@ export interface LaneWork {
   readonly startedAt: string;
   readonly window: DeliveryWindow;
   readonly destinations: Destinations;
+  readonly refusals: Refusals;
   readonly tally: Tally;
   /** Advisory locks that one transaction may take; halved when Postgres has none left. */
   readonly locks: { perTurn: number };
@@ -66,8 +68,12 @@ export class Lane {
     this.#database = database;
     this.#recipients = new Recipients(work.pending.registry);
     this.#delivery = openDelivery(work.config);
-    this.#turns = new Turns(database.client, work.pending, this.#delivery, (name, failure, users) =>
-      work.destinations.failed(name, failure, users),
+    this.#turns = new Turns(
+      database.client,
+      work.pending,
+      this.#delivery,
+      work.refusals,
+      (name, failure, users) => work.destinations.failed(name, failure, users),
     );
   }
 

@@ -17,6 +17,7 @@ const longestLook = 60_000;
 
 const labels = { role: "registry" } as const;
 const count = (value: number) => value.toLocaleString("en-US");
+const upTo = (value: number, limit: number) => (value >= limit ? `at least ${count(value)}` : count(value));
 
 /** Recipients of messages that waited at a moment, in order: one look at the index for each, however much waits. */
 function recipientsSince({ pending }: PendingConfig): string {
@@ -77,6 +78,21 @@ async function lookAtRecipients(
   }
 }
 
+/** Messages that came in after the run began and wait, counted up to the limit. */
+async function countArrived(
+  client: pg.Client,
+  { pending }: PendingConfig,
+  { startedAt }: PendingDetails,
+  limit: number,
+): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `SELECT count(*)::integer AS count FROM (
+       SELECT FROM ${quoteName(pending.table)} WHERE ${quoteName(pending.created_at_column)} > $1::timestamptz LIMIT $2) AS arrived`,
+    [startedAt, limit],
+  );
+  return rows[0]?.count ?? 0;
+}
+
 /** What the exporter's probe would show, judged by the mode's own signal. */
 async function backlogRemains(
   client: pg.Client,
@@ -123,6 +139,7 @@ export async function verifyPending(
     const remaining = await lookAtRecipients(client, pending, plan.details, recipients, context.signal);
     const backlog = await backlogRemains(client, context, pending, recipients);
     const setAside = await countSetAside(client, pending, limit, plan.details.startedAt);
+    const arrived = await countArrived(client, pending, plan.details, limit);
     const of = "of messages that waited when the run began";
     return {
       holds: remaining.stuck === 0 && !backlog.holds,
@@ -135,6 +152,9 @@ export async function verifyPending(
           label: "still waiting",
           value: `${of}: ${count(remaining.stuck)} recipients who are connected, ${count(remaining.newcomers)} who have connected since, ${count(remaining.offline)} who are not${remaining.whole ? "" : "; not all were looked at within a minute"}`,
         },
+        ...(arrived === 0
+          ? []
+          : [{ label: "came in since", value: `${upTo(arrived, limit)} messages, and wait` }]),
         {
           label: "modes",
           value: `PendingDeliveriesBacklog ${backlog.holds ? "holds" : "does not hold"}: ${(backlog.share * 100).toFixed(0)} % deliverable in the worst age band`,
@@ -143,6 +163,7 @@ export async function verifyPending(
       figures: {
         ...(tally === undefined ? {} : { delivered: tally.delivered }),
         set_aside: setAside,
+        waiting_since: arrived,
         recipients_connected: remaining.stuck,
         recipients_connected_since: remaining.newcomers,
         recipients_offline: remaining.offline,

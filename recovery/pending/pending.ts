@@ -8,6 +8,7 @@ import { type PendingDetails, pendingConfig, timeouts } from "./pending-config.t
 import { planPending } from "./pending-plan.ts";
 import { verifyPending } from "./pending-verify.ts";
 import { rangesOf } from "./ranges.ts";
+import { Recipients } from "./recipients.ts";
 import { ensureSetAside, putBack, setAsideOrphans } from "./set-aside.ts";
 
 type Context = RecoveryContext<"pending">;
@@ -23,10 +24,14 @@ async function prepare(
 ): Promise<void> {
   const pending = pendingConfig(config);
   const { client, target, close } = await connectPostgres(pending.postgres, timeouts);
+  const recipients = new Recipients(pending.registry);
   try {
     await ensureSetAside(client, pending);
     if (options["retry-set-aside"] === true) {
-      await putBack(client, pending, startedAt, (rows) => run.pace(rows));
+      await putBack(client, pending, startedAt, {
+        pace: (rows) => run.pace(rows),
+        markQueued: (users) => recipients.markQueued(users),
+      });
     }
     await run.pace(1);
     const orphans = await setAsideOrphans(client, pending);
@@ -34,6 +39,7 @@ async function prepare(
   } catch (error) {
     throw postgresError(error, target);
   } finally {
+    recipients.close();
     await close();
   }
 }

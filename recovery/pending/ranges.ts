@@ -3,7 +3,7 @@ import type { PendingDeliveriesConfig } from "../../core/config/postgres-section
 import { quoteName } from "../../core/postgres/connect.ts";
 
 /** Rows of a range: few enough that what is left at the end is shared, enough that taking one costs nothing. */
-const rowsPerRange = 20_000;
+const rowsPerRange = 5_000;
 const mostRanges = 64;
 /** Pages of the table, 8 KiB each, whose rows are sampled. */
 const sampledPages = 200;

@@ -3,6 +3,7 @@ import type { RolesConfig } from "../../core/config/redis-section.ts";
 import { toRedisopsError } from "../../core/errors.ts";
 import { type BulkWriter, openBulkWriter } from "../../core/redis/bulk/bulk-writer.ts";
 import { parseEntry, registryKeys } from "../../core/registry/entry.ts";
+import { markQueuedScript } from "../../core/registry/scripts.ts";
 
 type RegistryConfig = NonNullable<RolesConfig["registry"]>;
 
@@ -18,7 +19,7 @@ export interface Recipient {
   readonly connectedAtMs: number;
 }
 
-/** Looks users up in the registry, as many at a time as are asked for. Used by one lane. */
+/** What the registry has on users, as many at a time as are asked for. Used by one lane. */
 export class Recipients {
   readonly #config: RegistryConfig;
   readonly #keyOf: (userId: string) => string;
@@ -51,14 +52,23 @@ export class Recipients {
     }
   }
 
+  /**
+   * Writes into the entries of those who have one that messages wait for them: from then on routers look at the table
+   * before they hand a message over directly. Rejects when the registry gives no answer.
+   */
+  async markQueued(users: readonly string[]): Promise<void> {
+    const writer = await this.#connected();
+    for (const user of users) writer.sendScript(markQueuedScript, this.#keyOf(user), []);
+    await writer.flush();
+  }
+
   close(): void {
     this.#writer?.close();
     this.#writer = undefined;
   }
 
   async #lookUp(users: readonly string[]): Promise<Map<string, Recipient>> {
-    this.#writer ??= await openBulkWriter("registry", this.#config, timeouts);
-    const writer = this.#writer;
+    const writer = await this.#connected();
     const found = new Map<string, Recipient>();
     for (const user of users) {
       const key = this.#keyOf(user);
@@ -75,5 +85,10 @@ export class Recipients {
     }
     await writer.flush();
     return found;
+  }
+
+  async #connected(): Promise<BulkWriter> {
+    this.#writer ??= await openBulkWriter("registry", this.#config, timeouts);
+    return this.#writer;
   }
 }

@@ -126,17 +126,24 @@ export async function countSetAside(
   return rows[0]?.count ?? 0;
 }
 
+/** What has to be done about rows that are put back. */
+export interface PutBackSteps {
+  /** Asked before each batch. */
+  readonly pace: (rows: number) => Promise<void>;
+  /** Told of each batch's recipients before others see its rows, so that routers look at the table for them from then on. */
+  readonly markQueued: (users: readonly string[]) => Promise<void>;
+}
+
 /**
- * Puts back, with no attempts counted, what was set aside before a moment, `pace` being asked before each batch. A
- * message keeps its position, so that it comes before those of its recipient that still wait. Rows that the table of
- * waiting messages cannot take, because they name no recipient or have no id, conversation or body, stay. Answers how many
- * were put back.
+ * Puts back, with no attempts counted, what was set aside before a moment. A message keeps its position, so that it comes
+ * before those of its recipient that still wait. Rows that the table of waiting messages cannot take, because they name no
+ * recipient or have no id, conversation or body, stay. Answers how many were put back.
  */
 export async function putBack(
   client: Client,
   tables: SetAsideTables,
   before: string,
-  pace: (rows: number) => Promise<void>,
+  { pace, markQueued }: PutBackSteps,
 ): Promise<number> {
   const { user, createdAt } = columnsOf(tables);
   const aside = quoteName(tables.aside);
@@ -145,21 +152,31 @@ export async function putBack(
   await client.query(`SET lock_timeout = ${lockTimeout}`);
   for (;;) {
     await pace(putBackAtOnce);
-    const { rowCount } = await client.query(
-      `WITH taken AS (
-         DELETE FROM ${aside} WHERE ctid = ANY (ARRAY(
-           SELECT ctid FROM ${aside}
-           WHERE set_aside_at < $1::timestamptz AND num_nulls(${columns}) = 0
-           LIMIT ${putBackAtOnce} FOR UPDATE SKIP LOCKED))
-         RETURNING ${columns}),
-       back AS (
-         INSERT INTO ${quoteName(tables.pending.table)} (${columns}) OVERRIDING SYSTEM VALUE
-         SELECT ${columns} FROM taken ON CONFLICT DO NOTHING)
-       SELECT FROM taken`,
-      [before],
-    );
-    moved += rowCount ?? 0;
-    if ((rowCount ?? 0) < putBackAtOnce) break;
+    await client.query("BEGIN");
+    let users: string[];
+    try {
+      const { rows } = await client.query<{ name: string }>(
+        `WITH taken AS (
+           DELETE FROM ${aside} WHERE ctid = ANY (ARRAY(
+             SELECT ctid FROM ${aside}
+             WHERE set_aside_at < $1::timestamptz AND num_nulls(${columns}) = 0
+             LIMIT ${putBackAtOnce} FOR UPDATE SKIP LOCKED))
+           RETURNING ${columns}),
+         back AS (
+           INSERT INTO ${quoteName(tables.pending.table)} (${columns}) OVERRIDING SYSTEM VALUE
+           SELECT ${columns} FROM taken ON CONFLICT DO NOTHING)
+         SELECT ${user}::text AS name FROM taken`,
+        [before],
+      );
+      users = rows.map(({ name }) => name);
+      await markQueued([...new Set(users)]);
+      await client.query("COMMIT");
+    } catch (error) {
+      await client.query("ROLLBACK").catch(() => undefined);
+      throw error;
+    }
+    moved += users.length;
+    if (users.length < putBackAtOnce) break;
   }
   await client.query("RESET lock_timeout");
   return moved;

@@ -5,45 +5,17 @@ import {
   type BatchStatements,
   batchStatements,
   userLockPrefix,
-  type WaitingRow,
 } from "../../core/pending-deliveries/batch-statements.ts";
-import type { Message } from "../../core/pending-deliveries/message.ts";
-import type { Addressed, Delivered, Delivery, Outcome } from "./delivery/delivery.ts";
+import { type BatchLimits, BatchReader, type Item, placesOf } from "./batch-reader.ts";
+import type { Delivered, Delivery, Outcome } from "./delivery/delivery.ts";
 import type { Recipient } from "./recipients.ts";
+import type { Refusals } from "./refusals.ts";
 import { type SetAsideTables, setAsideStatement } from "./set-aside.ts";
 
-/** Messages of one user in a batch at most. */
-const perUser = 200;
-/** Bytes of bodies that do not come along with their rows and are read for one batch. */
-const largeBodyBytes = 4 * 2 ** 20;
-/** A longer body is set aside unread. */
-const longestBody = 64 * 2 ** 20;
-
-/** A row that is being handed over, or cannot be. */
-interface Item extends Addressed {
-  readonly message: Message & { body: string };
-  /** Whether its body has come along, or has been read. */
-  isRead: boolean;
-  readonly place: string;
-  readonly position: string | null;
-  readonly attempts: number;
-  /** Whether it waited already when the run began. */
-  readonly before: boolean;
-  readonly bytes: number;
-  /** Why it can never be delivered. */
-  readonly odd: string | undefined;
-}
-
 /** What a turn may take. */
-export interface TurnLimits {
-  /** Messages of the batch. */
-  readonly messages: number;
-  /** Messages that a destination may be given. */
-  readonly room: (destination: string) => number;
-  /** Refusals after which a message is set aside. */
+export interface TurnLimits extends BatchLimits {
+  /** Refusals by this process after which a message is set aside. */
   readonly maxAttempts: number;
-  /** When the run began, by Postgres's clock. */
-  readonly startedAt: string;
 }
 
 /** What became of a turn. */
@@ -84,13 +56,23 @@ export class Turns {
   readonly #delivery: Delivery;
   readonly #statements: BatchStatements;
   readonly #setAside: string;
+  readonly #reader: BatchReader;
+  readonly #refusals: Refusals;
   readonly #blames: Blames;
 
-  constructor(client: Client, tables: SetAsideTables, delivery: Delivery, blames: Blames) {
+  constructor(
+    client: Client,
+    tables: SetAsideTables,
+    delivery: Delivery,
+    refusals: Refusals,
+    blames: Blames,
+  ) {
     this.#client = client;
     this.#table = tables.pending;
     this.#delivery = delivery;
     this.#statements = batchStatements(tables.pending);
+    this.#reader = new BatchReader(client, this.#statements, delivery);
+    this.#refusals = refusals;
     this.#setAside = setAsideStatement(tables);
     this.#blames = blames;
   }
@@ -119,25 +101,30 @@ export class Turns {
     const mine = new Set(locks.map(([name]) => name));
     const locked = names.filter((name) => mine.has(name));
     const busy = names.filter((name) => !mine.has(name));
-    const { items, again } = await this.#read(locked, users, limits);
+    const { items, again } = await this.#reader.read(locked, users, limits);
     // The portal of the last statement keeps its snapshot until the next one, which would hold back vacuum meanwhile.
     await this.#client.query("SELECT");
 
     const odd = items.filter((item) => item.odd !== undefined);
-    const good = items.filter((item) => item.odd === undefined);
+    const good = odd.length === 0 ? items : items.filter((item) => item.odd === undefined);
     const began = performance.now();
     const { outcomes, failures } =
       good.length === 0 ? { outcomes: [], failures: new Map() } : await this.#delivery.deliver(good);
     const milliseconds = performance.now() - began;
 
     const destinations = new Map<string, { messages: number; acknowledged: number; users: string[] }>();
-    for (const [index, { serverId, message }] of good.entries()) {
-      const name = this.#delivery.destinationOf(serverId);
-      const entry = destinations.get(name) ?? { messages: 0, acknowledged: 0, users: [] };
+    for (let index = 0; index < good.length; index++) {
+      const item = good[index];
+      if (item === undefined) continue;
+      const name = this.#delivery.destinationOf(item.serverId);
+      let entry = destinations.get(name);
+      if (entry === undefined) {
+        entry = { messages: 0, acknowledged: 0, users: [] };
+        destinations.set(name, entry);
+      }
       entry.messages++;
       if (outcomes[index] === "acknowledged") entry.acknowledged++;
-      entry.users.push(message.userId);
-      destinations.set(name, entry);
+      entry.users.push(item.message.userId);
     }
     const blamed = new Set<string>();
     for (const [name, failure] of failures) {
@@ -157,98 +144,6 @@ export class Turns {
     };
   }
 
-  /** The locked users' oldest messages, as many as the batch may have; and those users of whom there may be more. */
-  async #read(
-    locked: readonly string[],
-    users: ReadonlyMap<string, Recipient>,
-    limits: TurnLimits,
-  ): Promise<{ items: readonly Item[]; again: string[] }> {
-    if (locked.length === 0) return { items: [], again: [] };
-    const each = Math.min(perUser, limits.messages);
-    const { rows } = await this.#client.query<WaitingRow & unknown[]>({
-      name: "redisops-oldest",
-      text: this.#statements.oldest,
-      values: [locked, each, limits.messages, limits.startedAt],
-      rowMode: "array",
-    });
-    const room = new Map<string, number>();
-    const counts = new Map<string, number>();
-    const ended = new Set<string>();
-    const items: Item[] = [];
-    let large = 0;
-    for (const row of rows) {
-      const item = this.#itemOf(row, locked, users);
-      const userId = item?.message.userId;
-      if (item === undefined || userId === undefined || ended.has(userId)) continue;
-      const destination = this.#delivery.destinationOf(item.serverId);
-      const left = room.get(destination) ?? limits.room(destination);
-      const unread = item.isRead ? 0 : item.bytes;
-      if (left < 1 || (large > 0 && large + unread > largeBodyBytes)) {
-        ended.add(userId);
-        continue;
-      }
-      large += unread;
-      counts.set(userId, (counts.get(userId) ?? 0) + 1);
-      if (item.odd === undefined) room.set(destination, left - 1);
-      // What follows a message that is set aside goes in the next turn.
-      else ended.add(userId);
-      items.push(item);
-    }
-    const readable = large > 0 ? await this.#readBodies(items) : items;
-    for (const { message } of items.slice(readable.length)) ended.add(message.userId);
-    const last = rows.at(-1)?.[0];
-    const cut = rows.length >= limits.messages && last !== undefined ? locked.slice(last) : [];
-    const more = [...counts].filter(([, count]) => count >= each).map(([user]) => user);
-    return { items: readable, again: [...ended, ...cut, ...more] };
-  }
-
-  #itemOf(
-    row: WaitingRow,
-    locked: readonly string[],
-    users: ReadonlyMap<string, Recipient>,
-  ): Item | undefined {
-    const [index, place, position, messageId, conversationId, body, bytes, attempts, before] = row;
-    const userId = locked[index];
-    const serverId = userId === undefined ? undefined : users.get(userId)?.serverId;
-    if (userId === undefined || serverId === undefined) return undefined;
-    const odd = oddity(messageId, conversationId, bytes);
-    return {
-      serverId,
-      message: {
-        messageId: messageId ?? "",
-        userId,
-        conversationId: conversationId ?? "",
-        body: body ?? "",
-      },
-      isRead: body !== null || odd !== undefined,
-      place,
-      position,
-      attempts: attempts ?? 0,
-      before: before ?? true,
-      bytes: bytes ?? 0,
-      odd,
-    };
-  }
-
-  /** Fills in the bodies that did not come along. Answers the rows before the first one that has gone meanwhile. */
-  async #readBodies(items: readonly Item[]): Promise<readonly Item[]> {
-    const missing = items.filter(({ isRead }) => !isRead);
-    const { rows } = await this.#client.query<[string, string]>({
-      text: this.#statements.bodies,
-      values: placesOf(missing),
-      rowMode: "array",
-    });
-    const bodies = new Map(rows);
-    for (const item of missing) {
-      const body = bodies.get(item.place);
-      if (body === undefined) continue;
-      item.message.body = body;
-      item.isRead = true;
-    }
-    const gone = items.findIndex(({ isRead }) => !isRead);
-    return gone === -1 ? items : items.slice(0, gone);
-  }
-
   /** Removes what was acknowledged, sets aside what never will be, and counts the other refusals. */
   async #settle(
     good: readonly Item[],
@@ -265,15 +160,17 @@ export class Turns {
     const unanswered = new Set<string>();
     const unblocked = new Set<string>();
     const untried = new Set<string>();
-    for (const [index, item] of good.entries()) {
+    for (let index = 0; index < good.length; index++) {
+      const item = good[index];
       const outcome = outcomes[index] ?? "unknown";
+      if (item === undefined) continue;
       const { userId } = item.message;
       const isBlamed = outcome === "unknown" && blamed.has(userId);
       if (outcome === "acknowledged") gone.push(item);
       else if (outcome === "offline") offline.add(userId);
       else if (typeof outcome === "object" || isBlamed) {
         const reason = typeof outcome === "object" ? outcome.refused : "no answer to this message alone";
-        if (item.attempts + 1 >= maxAttempts) {
+        if (this.#refusals.add(item.message) >= maxAttempts) {
           aside.push({ item, reason });
           unblocked.add(userId);
         } else {
@@ -287,7 +184,7 @@ export class Turns {
     const served = new Set(gone.map(({ message }) => message.userId));
     for (const user of untried) {
       if (served.has(user)) unblocked.add(user);
-      else if (!unblocked.has(user)) unanswered.add(user);
+      else if (!unblocked.has(user) && !refused.has(user) && !offline.has(user)) unanswered.add(user);
     }
     if (gone.length > 0) await this.#remove(gone);
     if (counted.length > 0) {
@@ -321,22 +218,4 @@ export class Turns {
       items.map(({ message }) => message.messageId),
     ]);
   }
-}
-
-/** Places and positions as Postgres writes arrays: the driver would look for quotes in each of them. */
-const placesOf = (items: readonly Item[]): [string, string] => [
-  `{"${items.map(({ place }) => place).join('","')}"}`,
-  `{${items.map(({ position }) => position ?? "NULL").join(",")}}`,
-];
-
-/** Why a row can never be delivered. */
-function oddity(
-  messageId: string | null,
-  conversationId: string | null,
-  bytes: number | null,
-): string | undefined {
-  if (messageId === null) return "the row has no message id";
-  if (conversationId === null) return "the row has no conversation id";
-  if (bytes === null) return "the row has no body";
-  return bytes > longestBody ? "the body is longer than 64 MiB" : undefined;
 }

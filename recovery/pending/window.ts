@@ -1,8 +1,8 @@
 /** Messages on their way at the beginning, and at most. */
 const firstSize = 1_000;
-const largestSize = 8_000;
+const largestSize = 4_000;
 /** Messages in one batch at most: all of them are delivered twice if the process dies in it. */
-const largestBatch = 2_000;
+const largestBatch = 1_000;
 /** A lane is worth its transaction from this many messages on. */
 const perLane = 500;
 /** Messages by which the window grows with each fast batch, once it had to shrink. */

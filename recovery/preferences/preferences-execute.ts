@@ -20,7 +20,8 @@ interface Work {
   readonly details: PreferencesDetails;
   readonly run: Run;
   readonly stores: Stores;
-  readonly ramp: ReadRamp;
+  /** The rate at which Postgres is read, from its limit or, as warming does, from far below it. */
+  readonly ramps: { readonly deleting: ReadRamp; readonly warming: ReadRamp };
 }
 
 /** Writes a place down now and then. */
@@ -62,8 +63,9 @@ async function deleteChanged(work: Work, kind: "opt_outs" | "others"): Promise<v
 
 /** Compares every entry with its row, and deletes those that differ. */
 async function deleteByScan(work: Work): Promise<void> {
-  const { context, setup, run, stores, ramp } = work;
+  const { context, setup, run, stores } = work;
   const { database, entries } = stores;
+  const { deleting: ramp } = work.ramps;
   const scan = await CacheScan.open(setup.cache);
   try {
     const cursors = { ...run.checkpoint<Readonly<Record<string, string>>>("scan") };
@@ -106,8 +108,9 @@ interface WarmPlace {
  * opt-out and written after it is not believed; and it never takes the place of another one.
  */
 async function warm(work: Work, planned: NonNullable<PreferencesDetails["warm"]>): Promise<void> {
-  const { context, setup, run, stores, ramp } = work;
+  const { context, setup, run, stores } = work;
   const { database, entries } = stores;
+  const { warming: ramp } = work.ramps;
   const ttlMs = parseDuration(setup.recovery.entry_ttl);
   const keep = placeKeeper(run, "warm");
   const total = planned.users;
@@ -140,9 +143,14 @@ export async function executePreferences(
 ): Promise<void> {
   const setup = preferencesSetup(context.config);
   const { limit, rampMs } = details.reads;
-  const ramp = new ReadRamp({ limit, rampMs, slowMs: setup.slowReadMs });
+  const slowMs = setup.slowReadMs;
+  const ramps = {
+    // A wrong entry must not wait.
+    deleting: new ReadRamp({ limit, rampMs: 0, slowMs }),
+    warming: new ReadRamp({ limit, rampMs, slowMs }),
+  };
   await withStores(setup, async (stores) => {
-    const work: Work = { context, setup, details, run, stores, ramp };
+    const work: Work = { context, setup, details, run, stores, ramps };
     if (details.by === "scan") {
       await run.step("delete entries that differ from their row", () => deleteByScan(work));
     } else {

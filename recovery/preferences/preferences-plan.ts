@@ -238,7 +238,7 @@ export async function planPreferences(
         ...(warmUsers > 0
           ? ["where memory is short, new entries push others out: lower --warm if keys are evicted"]
           : []),
-        "what was sent meanwhile against an opt-out stays sent: redisops audit preferences names it",
+        "what was sent meanwhile against an opt-out stays sent, and no audit names it: a stale entry looked right to its readers",
       ],
       hasChanges: wrong || warmUsers > 0,
       items: (wrong ? cleaned : 0) + warmUsers,

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { parseDuration } from "../../core/duration.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { connectKafka } from "../../core/kafka/connect.ts";
 import type { Chunk, Plan, RecoveryContext, Run } from "../recovery.ts";
 import type { KafkaDetails, PostgresDetails, RegistryDetails } from "./registry-details.ts";
 import { type PostgresSource, registrySource } from "./registry-source.ts";
 import { RegistryWriter } from "./registry-writer.ts";
-import { replayPartition } from "./replay-partition.ts";
+import { type PartitionPosition, replayPartition } from "./replay-partition.ts";
 import { pageChunks, replayChanges, replayPages } from "./replay-table.ts";
 
 type Context = RecoveryContext<"registry">;
@@ -74,12 +75,13 @@ async function workOnPartitions(
   const kafka = connectKafka(source.kafka);
   const { topic, partitions } = details;
   const { signal } = context;
+  const ttlMs = parseDuration(context.config.recovery.registry.entry_ttl);
   try {
-    await eachChunk(run, signal, async (chunk) => {
+    await eachChunk<PartitionPosition>(run, signal, async (chunk) => {
       const found = partitions.find(({ partition }) => chunkOf(partition) === chunk.id);
       if (found === undefined) throw sourceChanged();
       const { malformed, outrun } = await replayPartition(
-        { kafka, topic, ...found, signal, writer, onPassed },
+        { kafka, topic, ...found, ttlMs, signal, writer, onPassed },
         chunk,
       );
       if (outrun) {
@@ -105,7 +107,7 @@ async function workOnPages(
   onPassed: (pages: number) => void,
 ): Promise<void> {
   const source = postgresSource(context);
-  await eachChunk(run, context.signal, async (chunk) => {
+  await eachChunk<number>(run, context.signal, async (chunk) => {
     const unusable = await replayPages({ source, context, writer, onPassed }, chunk);
     warnOfRows(context, source, unusable);
   });
@@ -146,14 +148,14 @@ function sourceChanged(): RedisopsError {
 }
 
 /** Works on the run's parts as they become free, until none remains, whoever works on the others. */
-async function eachChunk(
+async function eachChunk<Position>(
   run: Run,
   signal: AbortSignal,
-  work: (chunk: Chunk<number>) => Promise<void>,
+  work: (chunk: Chunk<Position>) => Promise<void>,
 ): Promise<void> {
   while (true) {
     signal.throwIfAborted();
-    const chunk = await run.chunks.claim<number>();
+    const chunk = await run.chunks.claim<Position>();
     if (chunk !== undefined) {
       await work(chunk);
       await chunk.done();

@@ -80,7 +80,7 @@ async function lookAtTopic({ kafka, topic }: KafkaSource): Promise<Found> {
         { label: "partitions", value: number(partitions.length) },
         { label: "events, by positions", value: `${number(events)} at most: compaction has removed some` },
       ],
-      step: `replay ${number(partitions.length)} partitions of ${topic}, up to where they end now; several machines can share them`,
+      step: `replay ${number(partitions.length)} partition${partitions.length === 1 ? "" : "s"} of ${topic}, up to where the log ends now${partitions.length === 1 ? "" : "; several machines can share them"}`,
       items: events,
       details,
     };

@@ -1,5 +1,7 @@
 import { parseDuration } from "../../core/duration.ts";
 import { type BulkWriter, openBulkWriter } from "../../core/redis/bulk/bulk-writer.ts";
+import type { Command } from "../../core/redis/bulk/redis-link.ts";
+import type { Reply } from "../../core/redis/bulk/reply-parser.ts";
 import type { ConnectionEvent } from "../../core/registry/connection-event.ts";
 import { formatEntry, registryKeys } from "../../core/registry/entry.ts";
 import type { Decision } from "../../core/registry/event-batch.ts";
@@ -38,7 +40,12 @@ export class RegistryWriter {
   readonly #keyOf: (userId: string) => string;
   readonly #ttl: number;
   readonly #maxAge: number;
+  readonly #options: string;
   #found: Decision[] = [];
+  readonly #onReply = (isThere: boolean, decision: Decision) => {
+    if (isThere) this.#found.push(decision);
+    else this.counts.written++;
+  };
 
   private constructor(
     bulk: BulkWriter,
@@ -51,6 +58,8 @@ export class RegistryWriter {
     this.#run = run;
     this.#keyOf = registryKeys(registryConfig(config).key);
     this.#ttl = parseDuration(config.recovery.registry.entry_ttl);
+    const ttl = String(this.#ttl);
+    this.#options = `$2\r\nPX\r\n$${ttl.length}\r\n${ttl}\r\n$2\r\nNX\r\n`;
     this.#maxAge = parseDuration(config.recovery.registry.max_age);
   }
 
@@ -118,12 +127,7 @@ export class RegistryWriter {
 
   #set(decision: Decision, sinceMs: number): void {
     const key = this.#keyOf(decision.event.userId);
-    const entry = entryOf(decision.event, sinceMs);
-    const onReply = (reply: unknown) => {
-      if (reply === null) this.#found.push(decision);
-      else this.counts.written++;
-    };
-    this.#bulk.sendWithReply(key, onReply, "SET", key, entry, "PX", this.#ttl, "NX");
+    this.#bulk.sendCommand(new SetCommand(key, decision, sinceMs, this.#options, this.#onReply));
   }
 
   #look(decision: Decision): void {
@@ -151,6 +155,41 @@ export class RegistryWriter {
       }
       if (++sent % ROOM === 0) await this.#bulk.room();
     }
+  }
+}
+
+/** Writes an entry where there is none: one object for the command, its text and its answer, as there are millions. */
+class SetCommand implements Command {
+  readonly key: string;
+  readonly #decision: Decision;
+  readonly #sinceMs: number;
+  readonly #options: string;
+  readonly #onReply: (isThere: boolean, decision: Decision) => void;
+  bytes = 0;
+  redirects = 0;
+
+  constructor(
+    key: string,
+    decision: Decision,
+    sinceMs: number,
+    options: string,
+    onReply: (isThere: boolean, decision: Decision) => void,
+  ) {
+    this.key = key;
+    this.#decision = decision;
+    this.#sinceMs = sinceMs;
+    this.#options = options;
+    this.#onReply = onReply;
+  }
+
+  get words(): string {
+    const { key } = this;
+    const entry = entryOf(this.#decision.event, this.#sinceMs);
+    return `*6\r\n$3\r\nSET\r\n$${Buffer.byteLength(key)}\r\n${key}\r\n$${Buffer.byteLength(entry)}\r\n${entry}\r\n${this.#options}`;
+  }
+
+  onReply(reply: Reply): void {
+    this.#onReply(reply === null, this.#decision);
   }
 }
 

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { KafkaConnection } from "../../core/kafka/connect.ts";
-import { type KafkaRecord, readPartition, topicPartitions } from "../../core/kafka/read-partition.ts";
+import { topicPartitions, visitPartition } from "../../core/kafka/read-partition.ts";
 import { EventDecisions } from "../../core/registry/event-batch.ts";
 import { readConnectionEvent } from "../../core/registry/read-event.ts";
 import type { Chunk } from "../recovery.ts";
@@ -11,6 +11,12 @@ const CHECKPOINT_MS = 1_000;
 /** A look at what came meanwhile that takes less, in milliseconds, has caught up. */
 const CAUGHT_UP_MS = 1_000;
 
+/** How far the replay of a partition was, and when, in milliseconds since 1970 by the registry's clock. */
+export interface PartitionPosition {
+  readonly position: number;
+  readonly atMs: number;
+}
+
 /** What a replay needs to know of a partition. */
 export interface Replay {
   readonly kafka: KafkaConnection;
@@ -19,6 +25,8 @@ export interface Replay {
   /** Positions when the run was planned. */
   readonly low: number;
   readonly high: number;
+  /** Life of the entries in milliseconds. */
+  readonly ttlMs: number;
   readonly signal: AbortSignal;
   readonly writer: RegistryWriter;
   /** Told how many positions have been passed since it was told last. */
@@ -39,7 +47,10 @@ export interface ReplayCounts {
  * connection was being written still removes it; one that is published later meets an entry that is there, and the
  * connection server removes that itself.
  */
-export async function replayPartition(replay: Replay, chunk: Chunk<number>): Promise<ReplayCounts> {
+export async function replayPartition(
+  replay: Replay,
+  chunk: Chunk<PartitionPosition>,
+): Promise<ReplayCounts> {
   const reading = new PartitionReplay(replay, chunk);
   await reading.upTo(replay.high);
   let before = Number.POSITIVE_INFINITY;
@@ -58,20 +69,28 @@ export async function replayPartition(replay: Replay, chunk: Chunk<number>): Pro
   return reading.counts;
 }
 
+/**
+ * Where the replay goes on; undefined where it begins again, because so much time has passed that entries which were written
+ * before may have expired. Writing one a second time is harmless.
+ */
+function believed(saved: PartitionPosition | undefined, { writer, ttlMs }: Replay): number | undefined {
+  return saved !== undefined && writer.nowMs - saved.atMs < ttlMs / 2 ? saved.position : undefined;
+}
+
 class PartitionReplay {
   readonly counts: ReplayCounts = { malformed: 0, outrun: false };
   readonly #replay: Replay;
-  readonly #chunk: Chunk<number>;
+  readonly #chunk: Chunk<PartitionPosition>;
   readonly #decisions = new EventDecisions();
   #position: number;
   /** The position after what was sent last, and is not settled yet. */
   #sentUpTo: number;
   #savedAt = performance.now();
 
-  constructor(replay: Replay, chunk: Chunk<number>) {
+  constructor(replay: Replay, chunk: Chunk<PartitionPosition>) {
     this.#replay = replay;
     this.#chunk = chunk;
-    this.#position = chunk.position ?? replay.low;
+    this.#position = believed(chunk.position, replay) ?? replay.low;
     this.#sentUpTo = this.#position;
     replay.onPassed(this.#position - replay.low);
   }
@@ -81,30 +100,33 @@ class PartitionReplay {
   }
 
   async upTo(end: number): Promise<void> {
-    const { kafka, topic, partition, signal } = this.#replay;
-    await readPartition({
+    const { kafka, topic, partition, signal, writer } = this.#replay;
+    let now = writer.nowMs;
+    await visitPartition({
       kafka,
       topic,
       partition,
       signal,
       from: this.#position,
       to: end,
-      onBatch: (records, position) => this.#take(records, position),
+      onRecord: (bytes, _keyStart, _keyEnd, start, valueEnd) => {
+        // No value: compaction is to forget the user.
+        if (start < 0) return;
+        const event = readConnectionEvent(bytes, now, start, valueEnd);
+        if (event === undefined) this.counts.malformed++;
+        else this.#decisions.add(event);
+      },
+      onPosition: async (position) => {
+        await this.#send(position);
+        now = writer.nowMs;
+      },
     });
     await this.#settle();
   }
 
   /** While Redis works on one batch, the next one is read and decided on. */
-  async #take(records: readonly KafkaRecord[], position: number): Promise<void> {
+  async #send(position: number): Promise<void> {
     const { writer, onPassed } = this.#replay;
-    const now = writer.nowMs;
-    for (const { value } of records) {
-      // No value: compaction is to forget the user.
-      if (value === null) continue;
-      const event = readConnectionEvent(value, now);
-      if (event === undefined) this.counts.malformed++;
-      else this.#decisions.add(event);
-    }
     const decisions = this.#decisions.take();
     await this.#settle();
     await writer.send(decisions);
@@ -116,7 +138,7 @@ class PartitionReplay {
   async #settle(): Promise<void> {
     await this.#replay.writer.settle();
     if (performance.now() - this.#savedAt < CHECKPOINT_MS) return;
-    await this.#chunk.checkpoint(this.#sentUpTo);
+    await this.#chunk.checkpoint({ position: this.#sentUpTo, atMs: this.#replay.writer.nowMs });
     this.#savedAt = performance.now();
   }
 }

@@ -96,7 +96,7 @@ export class Journal {
       if (here !== undefined && !here.whole) writeSync(this.#file, "\n");
       const missing = earlier.slice(here?.entries.length ?? 0);
       if (missing.length > 0) {
-        writeSync(this.#file, missing.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
+        writeWhole(this.#file, missing.map((entry) => `${JSON.stringify(entry)}\n`).join(""));
         fsyncSync(this.#file);
       }
     } catch (error) {
@@ -126,7 +126,7 @@ export class Journal {
     if (this.#failure !== undefined) throw this.#failure;
     const line = { at: new Date().toISOString(), ...entry } as JournalEntry;
     try {
-      writeSync(this.#file, `${JSON.stringify(line)}\n`);
+      writeWhole(this.#file, `${JSON.stringify(line)}\n`);
       fsyncSync(this.#file);
     } catch (error) {
       this.#failure = new RedisopsError(
@@ -141,6 +141,12 @@ export class Journal {
   close(): void {
     closeSync(this.#file);
   }
+}
+
+/** Writes all of a text: a disk that has room for a part of it takes that part, and refuses only the rest. */
+function writeWhole(file: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
 }
 
 /** The lines of a journal that can be read, and whether the last one is whole; undefined where there is none. */

@@ -9,6 +9,7 @@ import { parseDuration } from "../../core/duration.ts";
 import { describePostgres } from "../../core/postgres/connect.ts";
 import { ReconnectingPostgres } from "../../core/postgres/reconnecting.ts";
 import { connectRedis, type RedisConnection } from "../../core/redis/connect.ts";
+import { AwaitedTime } from "./awaited-time.ts";
 import type { Load } from "./load.ts";
 
 /** Milliseconds between two readings. */
@@ -27,16 +28,19 @@ export function replicationLag(info: string): number {
   return Math.max(0, ...offsets.map((offset) => own - offset));
 }
 
-/** Reports a time while it is still passing: a server that hangs must not go unnoticed until it answers. */
-async function timed(
+/**
+ * Reports the time of an answer while it is still passing: a server that hangs must not go unnoticed until it answers.
+ * What this process itself was too busy for does not count.
+ */
+export async function timed(
   load: Load,
   what: string,
   limits: { pause: number; abort: number },
   ask: () => Promise<unknown>,
 ) {
-  const began = performance.now();
+  const awaited = new AwaitedTime();
   const report = () => {
-    const value = performance.now() - began;
+    const value = awaited.ms;
     load.report({ what, value, ...limits, shown: shownTime(value) });
   };
   const ticking = setInterval(report, Math.max(50, limits.pause));
@@ -44,6 +48,7 @@ async function timed(
     await withDeadline(ask(), limits.abort + 100, () => new Error("no answer"));
   } finally {
     clearInterval(ticking);
+    awaited.stop();
     report();
   }
 }

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { ProviderAccountBlocked } from "../../catalog/modes/ProviderAccountBlocked.ts";
 import { isProbed } from "../../core/config/providers-section.ts";
 import type { Config } from "../../core/config/schema.ts";
@@ -20,29 +21,56 @@ export interface Standing {
 
 /** Longest wait for a provider and for Prometheus, in milliseconds. */
 const deadline = 3_000;
+/** Longest time for all questions together, in milliseconds. */
+const wholeDeadline = 10_000;
+/** Questions that are under way at a time: the lookup of a name cannot be taken back, and occupies the process. */
+const concurrency = 8;
 
 /**
  * Asks for the standing of accounts: what the workers have met, where Prometheus knows; then the provider itself, by the
- * request that the exporter makes, unless redisops.yaml says not to. Never rejects.
+ * request that the exporter makes, unless redisops.yaml says not to. Those for which there was no time are unknown. Never
+ * rejects.
+ *
+ * @param within milliseconds for all of them
  */
-export async function standings(config: Config, accounts: readonly Account[]): Promise<Standing[]> {
+export async function standings(
+  config: Config,
+  accounts: readonly Account[],
+  within = wholeDeadline,
+): Promise<Standing[]> {
   const shares = await workersKeepingAway(config);
   const limit = Number(
     thresholdValue(effectiveThresholds(ProviderAccountBlocked, config.thresholds), "blocked_ratio"),
   );
-  return Promise.all(
-    accounts.map(async (account): Promise<Standing> => {
-      const share = shares.get(nameOf(account));
-      if (share !== undefined && share > limit) {
-        const reason = `${Math.round(share * 100)} % of the workers keep away from it`;
-        return { account, verdict: "blocked", reason };
-      }
-      const asked = await askAbout(config, account);
-      return asked.verdict === "unknown" && share !== undefined
-        ? { account, verdict: "open", reason: "the workers use it" }
-        : { account, ...asked };
-    }),
-  );
+  const until = performance.now() + within;
+  const known = new Map<Account, Standing>();
+  const left = accounts.values();
+  const lane = async () => {
+    for (const account of left) {
+      known.set(
+        account,
+        await standingOf(config, account, { share: shares.get(nameOf(account)), limit, until }),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, lane));
+  return accounts.flatMap((account) => known.get(account) ?? []);
+}
+
+async function standingOf(
+  config: Config,
+  account: Account,
+  known: { readonly share: number | undefined; readonly limit: number; readonly until: number },
+): Promise<Standing> {
+  const { share, limit, until } = known;
+  if (share !== undefined && share > limit) {
+    const reason = `${Math.round(share * 100)} % of the workers keep away from it`;
+    return { account, verdict: "blocked", reason };
+  }
+  const asked = await askAbout(config, account, until);
+  return asked.verdict === "unknown" && share !== undefined
+    ? { account, verdict: "open", reason: "the workers use it" }
+    : { account, ...asked };
 }
 
 /** The share of the workers that keep away from an account at this moment, by the account’s name, as far as they tell. */
@@ -57,14 +85,26 @@ async function workersKeepingAway(config: Config): Promise<ReadonlyMap<string, n
   }
 }
 
-async function askAbout(config: Config, { provider, account }: Account): Promise<Omit<Standing, "account">> {
+async function askAbout(
+  config: Config,
+  { provider, account }: Account,
+  until: number,
+): Promise<Omit<Standing, "account">> {
   const section = config.providers[provider];
   if (section === undefined || !isProbed(section, account)) {
     return { verdict: "unknown", reason: "its provider is not to be asked (probe in redisops.yaml)" };
   }
+  const left = Math.min(deadline, until - performance.now());
+  if (left <= 0) {
+    return { verdict: "unknown", reason: "it was not asked: others took too long to answer" };
+  }
   try {
     const request = requestOf(provider, account, section);
-    const { status, headers } = await askProvider(request, `${provider} at ${section.base_url}`, deadline);
+    const { status, headers } = await askProvider(
+      request,
+      `${provider} at ${section.base_url}`,
+      Math.ceil(left),
+    );
     if (request.expects(status)) return { verdict: "open", reason: `its provider answers ${status}` };
     if (status === 429) {
       const seconds = Math.ceil(retryAfterSeconds(headers, Date.now()));

@@ -1,4 +1,4 @@
 import { describeKills } from "./kills.ts";
 import { bloomWorld } from "./worlds/bloom.ts";
 
-describeKills("bloom", bloomWorld);
+describeKills("bloom", () => bloomWorld());

@@ -20,6 +20,7 @@ const commands = [
   "runbook build",
   "recover",
   ...Object.keys(recoveryCommands).map((name) => `recover ${name}`),
+  ...["all", "apply", "resume", "join", "throttle", "list", "show"].map((name) => `recover ${name}`),
   "audit",
   "audit preferences",
   "audit duplicates",

@@ -1,5 +1,8 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { redisopsCommand } from "../fixtures/redisops-child.ts";
 import { printedError, run } from "./run.ts";
@@ -13,7 +16,10 @@ test.each([
   ],
   ["statu", "Unknown command. Did you mean status?"],
   ["frobnicate", "Unknown command: frobnicate"],
-  ["recover", "Say what to recover: bloom, token-buckets"],
+  [
+    "recover",
+    "Say what to recover: sequence, registry, pending, bloom, token-buckets, preferences, all; or what to do with a run: apply, resume, join, throttle, list, show",
+  ],
   ["recover blom", "Unknown command. Did you mean bloom?"],
   ["recover token-bucket --execute", "Unknown command. Did you mean token-buckets?"],
   ["config", "Say what to do with the configuration: check or show"],
@@ -83,6 +89,25 @@ test("REDISOPS_DEBUG=1 adds the stack, on stderr", async () => {
   const { stdout, stderr } = await run(["status", "--json"], { REDISOPS_DEBUG: "1" });
   expect(JSON.parse(stdout)).toHaveProperty("error.code", "CONFIG_NOT_FOUND");
   expect(stderr).toMatch(/RedisopsError: Cannot read the configuration .*\n {4}at /);
+});
+
+test("a command that is done ends, with all that it has written, although something cannot be taken back", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "redisops-end-"));
+  try {
+    // What a lookup by a dead DNS is to the process: a thread of Node's that waits and cannot be stopped.
+    const pipe = join(folder, "never-written");
+    execFileSync("mkfifo", [pipe]);
+    const hang = join(folder, "hang.mjs");
+    await writeFile(hang, `import fs from "node:fs"; fs.open(${JSON.stringify(pipe)}, () => {});`);
+    const words = ["config", "show", "--config", "redisops.example.yaml"];
+    const usual = await run(words);
+    expect(usual.code).toBe(0);
+    expect(await run(words, { NODE_OPTIONS: `--import=${hang}` })).toEqual(usual);
+    const none = await run(["config", "show", "--config", "none.yaml"], { NODE_OPTIONS: `--import=${hang}` });
+    expect(none.code).toBe(64);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("a reader that has gone does not end the command half-way", async () => {

@@ -52,6 +52,18 @@ async function sendAndAdd(count = 500): Promise<void> {
   await platform.filter().add(await platform.send(count));
 }
 
+it("redisops recover bloom says that the server refuses writes", async () => {
+  await sendAndAdd();
+  await platform.redis.config("SET", "min-replicas-to-write", 1);
+  try {
+    const { code, stderr } = await platform.recoverBloom({}, "--execute");
+    expect(stderr).toMatch(/^error REDIS_WRITE_REFUSED {2}dedup Redis at .+: NOREPLICAS /m);
+    expect(code).toBe(5);
+  } finally {
+    await platform.redis.config("SET", "min-replicas-to-write", 0);
+  }
+});
+
 describe("redisops recover bloom refuses", () => {
   it("a configuration that is not there", async () => {
     const file = join(platform.folder, "missing.yaml");

@@ -128,6 +128,18 @@ describe.skipIf(startRedisBloom === undefined)("redisops recover bloom on live R
     expect(await platform.everything()).toEqual(before);
   });
 
+  it.each(["madd", "load", "auto"])("by %s says that the server refuses writes", async (method) => {
+    await platform.send(500);
+    await platform.redis.config("SET", "min-replicas-to-write", 1);
+    try {
+      const { code, stderr } = await platform.recoverBloom({ filter }, "--execute", "--method", method);
+      expect(stderr).toMatch(/^error REDIS_WRITE_REFUSED {2}dedup Redis at .+: NOREPLICAS /m);
+      expect([1, 5]).toContain(code);
+    } finally {
+      await platform.redis.config("SET", "min-replicas-to-write", 0);
+    }
+  });
+
   it("refuses foreign data at the filter's key", async () => {
     await platform.send(500);
     await platform.redis.sadd(key, "somebody else's");

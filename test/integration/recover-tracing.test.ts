@@ -69,7 +69,7 @@ describe("OpenTelemetry spans of a recovery", () => {
     const sink = await startSpanSink(platform.workspace, "answers");
     const outcome = traced(sink.url, { source: { table: "gated" } });
     await platform.admin.query("SELECT pg_terminate_backend($1)", [await platform.atGate(1)]);
-    expect((await outcome).code).toBe(1);
+    expect((await outcome).code).toBe(5);
     for (const name of ["recovery bloom build", "recovery bloom"]) {
       expect(named(sink, name)?.status).toMatchObject({
         code: 2,

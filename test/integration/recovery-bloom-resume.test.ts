@@ -3,11 +3,14 @@ import { bitmapKeys, configuredLayout, layoutToMeta } from "../../core/filter/bi
 import { bloom } from "../../recovery/bloom/bloom.ts";
 import { executeBloom, workBloom } from "../../recovery/bloom/bloom-execute.ts";
 import { bloomContext } from "../fixtures/bloom-run.ts";
+import { long } from "../fixtures/long.ts";
 import { type RecoverPlatform, smallFilter, startRecoverPlatform } from "../fixtures/recover-platform.ts";
 import { startRedisBloom } from "../fixtures/redisbloom-server.ts";
 import { RunMemory, releaseParts, type StoppableRun, stoppableRun } from "../fixtures/stoppable-run.ts";
 
 const { key, error_rate } = smallFilter;
+/** Of the moments at which a process can stop, every n-th is tried. */
+const each = long ? 1 : 3;
 /** `from`: where the way of the second one parts from that of the first, with some moments to spare. */
 const engines = [
   { engine: "bitmap", method: "auto", live: "merged", capacity: 20_000, from: 1 },
@@ -77,7 +80,7 @@ describe.each(engines)("a rebuild of $engine by $method, live filter $live", (gi
     const moments = whole.moments();
     expect(moments).toBeGreaterThan(15);
 
-    for (let moment = given.from; moment <= moments; moment += 1) {
+    for (let moment = given.from; moment <= moments; moment += each) {
       const { execute } = await state();
       const memory = new RunMemory(`killed-${moment}`);
       const first = stoppableRun(memory, moment);

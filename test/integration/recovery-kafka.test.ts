@@ -2,7 +2,12 @@ import { Admin, compatibilityPartitioner, Producer, stringSerializers } from "@p
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KafkaConfig } from "../../core/config/kafka-section.ts";
 import { connectKafka, type KafkaTimeouts } from "../../core/kafka/connect.ts";
-import { type KafkaRecord, readPartition, topicPartitions } from "../../core/kafka/read-partition.ts";
+import {
+  type KafkaRecord,
+  readPartition,
+  topicPartitions,
+  visitPartition,
+} from "../../core/kafka/read-partition.ts";
 import { type KafkaServer, startKafka } from "../../lab/servers/kafka.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
@@ -134,6 +139,62 @@ describe("reading a partition", () => {
     const { high } = await endOf(topic);
     expect(high).toBe(6);
     expect(await read(topic, 5, high)).toMatchObject({ reached: 6, values: [] });
+  });
+
+  it("leaves out several aborted transactions of a producer, whose markers come with later answers", async () => {
+    const topic = await newTopic();
+    const kept: string[] = [];
+    await withProducer(async (producer) => {
+      for (let n = 0; n < 6; n++) {
+        const transaction = await producer.beginTransaction();
+        const commits = n % 3 === 1;
+        for (let part = 0; part < 3; part++) {
+          const value = `${n}-${part}-${"x".repeat(500)}`;
+          if (commits) kept.push(value);
+          await transaction.send({ messages: [{ topic, key: value, value }] });
+        }
+        await (commits ? transaction.commit() : transaction.abort());
+      }
+    }, `many-${topic}`);
+    const { high } = await endOf(topic);
+    for (const fetchBytes of [undefined, 600]) {
+      expect(await read(topic, 0, high, fetchBytes)).toMatchObject({ reached: high, values: kept });
+    }
+  });
+
+  it.each(["none", "gzip", "snappy", "lz4", "zstd"] as const)(
+    "reads records sent with %s",
+    async (compression) => {
+      const topic = await newTopic({ "max.message.bytes": "4000000" });
+      const large = "y".repeat(1_000_000);
+      await withProducer(async (producer) => {
+        const headers = { name: "of a header" };
+        await producer.send({ messages: [{ topic, key: "a", value: large, headers }], compression });
+        const values = numbers(200).map((value) => ({ topic, key: value, value }));
+        await producer.send({ messages: values, compression });
+      });
+      const { values, records } = await read(topic, 0, 201);
+      expect(values).toEqual([large, ...numbers(200)]);
+      expect(records.map(({ key }) => key?.toString())).toEqual(["a", ...numbers(200)]);
+    },
+  );
+
+  it("hands over records without objects of their own, although the memory is used again", async () => {
+    const topic = await newTopic();
+    await send(topic, numbers(3_000));
+    const values: string[] = [];
+    const reached = await visitPartition({
+      kafka: open(),
+      topic,
+      partition: 0,
+      from: 7,
+      to: 2_990,
+      fetchBytes: 2_000,
+      onRecord: (bytes, _keyStart, _keyEnd, start, end) => values.push(bytes.toString("utf8", start, end)),
+      onPosition: () => undefined,
+    });
+    expect(reached).toBe(2_990);
+    expect(values).toEqual(numbers(3_000).slice(7, 2_990));
   });
 
   it("ends where it was told to although compaction has removed the last records before that", async () => {

@@ -283,6 +283,21 @@ describe.each(["standalone", "cluster"] as const)("preferences on %s", { timeout
     expect(await preferences.verify(context, plan)).toMatchObject({ holds: true });
   });
 
+  it("does not begin slowly where wrong entries are to be deleted", async () => {
+    await remember([...outs, ...ins, ...others]);
+    await choose(outs, true);
+    const context = contextOf({ scan: true, "no-warm": true, ramp: 3_600_000 });
+    const plan = await preferences.plan(context);
+    let batches = 0;
+    const counted = () => {
+      batches += 1;
+    };
+    await preferences.execute(context, plan, runOf({ onPace: counted }));
+    expect(await present([...outs, ...ins, ...others])).toEqual([...ins, ...others]);
+    // A hundred and more at a time: those of a rate that begins low are ten.
+    expect(batches).toBeLessThan(30);
+  });
+
   it("compares every entry where changes went past the triggers, or Postgres lost transactions", async () => {
     await choose(outs, false);
     await remember([...outs, ...others]);

@@ -29,6 +29,8 @@ beforeAll(async () => {
     clientId: "test",
     bootstrapBrokers: [kafka.brokers],
     partitioner: compatibilityPartitioner,
+    // The leader of a partition of a new topic may not be known yet: what is sent again must not count twice.
+    idempotent: true,
   });
 }, 11 * patience);
 afterAll(async () => {
@@ -246,11 +248,17 @@ describe.each(["standalone", "cluster"] as const)("recover registry on %s", (top
     };
     expect(await absent()).toBe(0);
 
-    await flush();
-    const halfDone = new SharedParts();
-    halfDone.positions.set("partition 2", 1_000);
-    await registry.execute(context, plan, runWith(halfDone));
-    expect(await absent()).toBe(1_000);
+    for (const [agoMs, lost] of [
+      [20_000, 1_000],
+      // What was written before then may have expired, at a life of 60 s.
+      [31_000, 0],
+    ] as const) {
+      await flush();
+      const halfDone = new SharedParts();
+      halfDone.positions.set("partition 2", { position: 1_000, atMs: Date.now() - agoMs });
+      await registry.execute(context, plan, runWith(halfDone));
+      expect(await absent()).toBe(lost);
+    }
   });
 });
 

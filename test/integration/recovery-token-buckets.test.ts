@@ -1,5 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { configuredAccounts } from "../../core/token-bucket/buckets.ts";
 import { takeToken } from "../../core/token-bucket/take-token.ts";
 import { startLoopbackHttp } from "../../lab/servers/loopback-http.ts";
 import { startPrometheus } from "../../lab/servers/prometheus.ts";
@@ -8,6 +9,7 @@ import { type RedisServer, startRedis } from "../../lab/servers/redis.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import type { OptionsOf } from "../../recovery/options.ts";
+import { standings } from "../../recovery/token-buckets/standing.ts";
 import { tokenBuckets } from "../../recovery/token-buckets/token-buckets.ts";
 import { patience } from "../fixtures/processes.ts";
 import { secretFile } from "./exporter-harness.ts";
@@ -140,6 +142,22 @@ describe("recover token-buckets of blocked accounts", () => {
     expect(plan.risks.join("\n")).toMatch(
       /whether the provider blocks twilio\/main is not known: .+ECONNREFUSED/,
     );
+  });
+
+  it("asks few at a time and for a limited time; who was not asked is unknown", async () => {
+    let requests = 0;
+    const { port } = await startLoopbackHttp(workspace, "hangs", () => {
+      requests += 1;
+    });
+    const { config } = recovery({}, { url: `http://127.0.0.1:${port}` }).context;
+    const [one] = configuredAccounts(config.providers);
+    if (one === undefined) throw new Error("there is no account");
+    const many = Array.from({ length: 40 }, () => ({ ...one }));
+    const known = await standings(config, many, 1_000);
+    expect(requests).toBe(8);
+    expect(known.map(({ account }) => account)).toEqual(many);
+    expect(new Set(known.map(({ verdict }) => verdict))).toEqual(new Set(["unknown"]));
+    expect(known.filter(({ reason }) => reason.startsWith("it was not asked"))).toHaveLength(32);
   });
 
   it("believes the workers that Prometheus knows", async () => {

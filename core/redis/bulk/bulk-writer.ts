@@ -37,6 +37,8 @@ export interface BulkWriter {
   sendWithReply(key: string, onReply: (reply: Reply) => void, ...words: Word[]): void;
   /** Sends a command that is in RESP already; its bytes must stay as they are until it is answered. */
   sendEncoded(key: string, command: Buffer, onReply?: (reply: Reply) => void): void;
+  /** Sends a command that is an object of the caller's own: the cheapest way where there are millions. */
+  sendCommand(command: Command): void;
   /** Runs a script on a key, or on several of one slot; the server is given its source where it does not know it. */
   sendScript(
     script: RedisScript,
@@ -139,6 +141,10 @@ class Writer implements BulkWriter {
 
   sendEncoded(key: string, command: Buffer, onReply?: (reply: Reply) => void): void {
     this.#send({ key, words: command, script: undefined, onReply, bytes: 0, redirects: 0 });
+  }
+
+  sendCommand(command: Command): void {
+    this.#send(command);
   }
 
   sendScript(

@@ -2,14 +2,18 @@
 export type Word = string | Buffer | number;
 
 const CHUNK_BYTES = 65_536;
+/** Chunks that are kept to be used again, at most. */
+const KEPT = 16;
 
 /** Commands in RESP, one after the other in chunks that a socket takes whole: a write for each would cost more. */
 export class CommandChunk {
-  readonly #write: (bytes: Buffer) => void;
-  #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  readonly #write: (bytes: Buffer, onWritten?: () => void) => void;
+  readonly #free: Buffer[] = [];
+  #chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #used = 0;
 
-  constructor(write: (bytes: Buffer) => void) {
+  /** `write` calls back when the bytes are written: their memory then serves for the next ones. */
+  constructor(write: (bytes: Buffer, onWritten?: () => void) => void) {
     this.#write = write;
   }
 
@@ -18,7 +22,8 @@ export class CommandChunk {
   }
 
   /** Adds a command, by its words or in RESP already. Answers its bytes. */
-  add(words: readonly Word[] | Buffer): number {
+  add(words: readonly Word[] | Buffer | string): number {
+    if (typeof words === "string") return this.#addText(words);
     if (Buffer.isBuffer(words)) return this.#addBytes(words);
     let text = `*${words.length}\r\n`;
     let bytes = 0;
@@ -38,10 +43,24 @@ export class CommandChunk {
   flush(): void {
     if (this.#used === 0) return;
     // What is left of a chunk serves for the next commands: a socket that is read at once is given many small ones.
-    this.#write(this.#chunk.subarray(0, this.#used));
+    const bytes = this.#chunk.subarray(0, this.#used);
     const rest = this.#chunk.subarray(this.#used);
-    this.#chunk = rest.length >= 4096 ? rest : Buffer.allocUnsafeSlow(CHUNK_BYTES);
     this.#used = 0;
+    if (rest.length >= 4096) {
+      this.#chunk = rest;
+      this.#write(bytes);
+      return;
+    }
+    // What was written of it before goes first.
+    const { buffer } = this.#chunk;
+    this.#chunk = this.#newChunk();
+    this.#write(bytes, () => {
+      if (buffer.byteLength === CHUNK_BYTES && this.#free.length < KEPT) this.#free.push(Buffer.from(buffer));
+    });
+  }
+
+  #newChunk(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
   }
 
   #addText(text: string): number {

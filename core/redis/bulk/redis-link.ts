@@ -13,10 +13,10 @@ import { type Reply, ReplyError, ReplyParser } from "./reply-parser.ts";
 /** A command that has not been answered yet. */
 export interface Command {
   readonly key: string;
-  /** Its words, or all of it in RESP. */
-  readonly words: readonly Word[] | Buffer;
-  readonly script: RedisScript | undefined;
-  readonly onReply: ((reply: Reply) => void) | undefined;
+  /** Its words, or all of it in RESP. Asked for whenever it is sent. */
+  readonly words: readonly Word[] | Buffer | string;
+  readonly script?: RedisScript | undefined;
+  readonly onReply?: ((reply: Reply) => void) | undefined;
   /** Its size as it was sent last. */
   bytes: number;
   /** How often it was sent elsewhere. */
@@ -80,7 +80,7 @@ export class RedisLink {
             ...(tls.server_name === undefined ? {} : { servername: tls.server_name }),
           });
     this.#socket.setNoDelay(true);
-    this.#out = new CommandChunk((bytes) => this.#socket.write(bytes));
+    this.#out = new CommandChunk((bytes, onWritten) => this.#socket.write(bytes, onWritten));
     const parser = new ReplyParser((reply) => this.#take(reply));
     this.#socket.on("data", (bytes) => {
       this.#heardAt = performance.now();

@@ -14,10 +14,12 @@ const DOLLAR = 36;
 const STAR = 42;
 const ZERO = 48;
 
+const nothing = Buffer.alloc(0);
+
 /** Reads replies out of a stream of bytes, however it is cut. */
 export class ReplyParser {
   readonly #onReply: (reply: Reply) => void;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = nothing;
   #at = 0;
   /** Bytes without which the reply that is under way cannot be whole: it is not looked at again before. */
   #needed = 0;
@@ -39,7 +41,7 @@ export class ReplyParser {
       done = this.#at;
       this.#onReply(reply);
     }
-    this.#bytes = done === this.#bytes.length ? Buffer.alloc(0) : this.#bytes.subarray(done);
+    this.#bytes = done === this.#bytes.length ? nothing : this.#bytes.subarray(done);
     if (this.#needed > 0) this.#needed -= done;
   }
 
@@ -94,7 +96,9 @@ export class ReplyParser {
     }
     this.#at = start + length + 2;
     // A copy: the caller may keep it, and must not keep all that came with it.
-    return Buffer.from(this.#bytes.subarray(start, start + length));
+    const copy = Buffer.allocUnsafe(length);
+    this.#bytes.copy(copy, 0, start, start + length);
+    return copy;
   }
 
   #array(length: number): readonly Reply[] | null | undefined {

@@ -2,6 +2,7 @@ import type { DeliveryConfig } from "../../../core/config/recovery-section.ts";
 import { RedisopsError, toRedisopsError } from "../../../core/errors.ts";
 import { type BulkWriter, openBulkWriter } from "../../../core/redis/bulk/bulk-writer.ts";
 import type { Addressed, Delivered, Delivery, Outcome } from "./delivery.ts";
+import { XaddEncoder } from "./xadd-encoder.ts";
 
 type StreamConfig = Extract<DeliveryConfig, { kind: "redis_stream" }>;
 
@@ -14,11 +15,14 @@ export class StreamDelivery implements Delivery {
   readonly target: string;
   readonly single = true;
   readonly #config: StreamConfig;
+  readonly #keyParts: readonly string[];
   readonly #deadlineMs: number;
+  readonly #encoder = new XaddEncoder();
   #writer: BulkWriter | undefined;
 
   constructor(config: StreamConfig, deadlineMs: number) {
     this.#config = config;
+    this.#keyParts = config.stream.split("{server_id}");
     this.#deadlineMs = deadlineMs;
     this.target = `streams of Redis at ${config.address}`;
   }
@@ -37,30 +41,16 @@ export class StreamDelivery implements Delivery {
     const outcomes: Outcome[] = batch.map(() => "unknown");
     try {
       const writer = await this.#connected();
-      const keyOf = this.#keys();
       // One server answers in the order in which it was asked.
       let acknowledged = 0;
       const onReply = (): void => {
         outcomes[acknowledged++] = "acknowledged";
       };
-      for (const [index, { serverId, message }] of batch.entries()) {
-        const key = keyOf(serverId);
-        writer.sendWithReply(
-          key,
-          onReply,
-          "XADD",
-          key,
-          "*",
-          "message_id",
-          message.messageId,
-          "user_id",
-          message.userId,
-          "conversation_id",
-          message.conversationId,
-          "body",
-          message.body,
-        );
-        if (index % roomEvery === 0 || message.body.length > 8_192) await writer.room();
+      let sent = 0;
+      for (const { serverId, message } of batch) {
+        const key = this.#keyParts.join(serverId);
+        writer.sendEncoded(key, this.#encoder.encode(key, message), onReply);
+        if (sent++ % roomEvery === 0 || message.body.length > 8_192) await writer.room();
       }
       await writer.flush();
       return { outcomes, failures: new Map() };
@@ -97,10 +87,5 @@ export class StreamDelivery implements Delivery {
       target: this.target,
       next,
     });
-  }
-
-  #keys(): (serverId: string) => string {
-    const parts = this.#config.stream.split("{server_id}");
-    return (serverId) => parts.join(serverId);
   }
 }

@@ -63,7 +63,9 @@ async function connections({ redis }: Servers): Promise<Map<number, string>> {
 }
 
 /** An empty registry, but for people who have just connected anew. */
-export async function registryWorld(): Promise<World & { readonly kafka: KafkaServer }> {
+export async function registryWorld(): Promise<
+  World & Pick<Servers, "redis"> & { readonly kafka: KafkaServer }
+> {
   const servers = await startServers("chaos-registry");
   const { redis } = servers;
   const kafka = await startKafka(servers.workspace);

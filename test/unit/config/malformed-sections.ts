@@ -124,9 +124,9 @@ export const malformedSections: readonly Malformed[] = [
   ],
   [
     "an unknown table",
-    `${postgres}  tables: {sent: {}}\n`,
-    "7:12 postgres.tables.sent",
-    "unknown key; known here: sent_notifications, pending_deliveries, preferences, messages, runs",
+    `${postgres}  tables: {letters: {}}\n`,
+    "7:12 postgres.tables.letters",
+    "unknown key; known here: sent_notifications, sends, pending_deliveries, preferences, messages, connections, runs",
   ],
   [
     "an upper-case provider",
