@@ -186,8 +186,8 @@ async function writeSets(path: string): Promise<void> {
 
 async function runChild(job: RegistryJob, cacheFolder: string): Promise<RegistryReport> {
   const child = fork(new URL("./registry-child.ts", import.meta.url), {
-    // As in redisops recover: a small heap, and compiled sources from a cache once it is filled.
-    execArgv: ["--import", boundedHeap],
+    // As in redisops recover: a small heap, and compiled sources from a cache once it is filled. The peer may use what it likes.
+    execArgv: job.what === "consume" ? [] : ["--import", boundedHeap],
     env: { ...process.env, NODE_COMPILE_CACHE: cacheFolder },
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });

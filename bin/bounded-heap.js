@@ -7,7 +7,7 @@ import v8 from "node:v8";
 const YOUNG_BYTES = 16 * 2 ** 20;
 
 // The old generation is collected when it has grown by so much.
-v8.setFlagsFromString("--heap-growing-percent=80");
+v8.setFlagsFromString("--heap-growing-percent=60");
 // The young one takes one step, which its size at the start cannot be set to any more, and then stays as it is.
 v8.setFlagsFromString("--semi-space-growth-factor=8");
 let kept = [];
