@@ -36,6 +36,9 @@ const CHECK_INTERVAL_MS = 50;
 /** A reply that concerns the link only. */
 type OwnReply = (reply: Reply) => void;
 
+/** Stands where an answered command stood. */
+const released: OwnReply = () => undefined;
+
 /**
  * A socket to one server of a role, over which commands go without waiting for the answers of those before them.
  * Logs in by itself. A server that owes answers and gives none for `timeouts.command` counts as hung.
@@ -162,6 +165,8 @@ export class RedisLink {
       this.#fail(new Error("the server answered what was not asked"));
       return;
     }
+    // A command may be large, and its place is kept until some thousands are answered.
+    this.#waiting[this.#answered] = released;
     this.#answered++;
     if (this.#answered === this.#waiting.length) {
       this.#waiting = [];
