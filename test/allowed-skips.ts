@@ -2,7 +2,7 @@
  * Tests that may be skipped, by a part of their full name, with what they need. Any other skip fails `make test`.
  */
 export const allowedSkips: readonly string[] = [
-  // Needs REDISOPS_TEST_BLOOM_SERVER: a command that starts a redis-server with BF commands, port appended.
+  // Needs a server that has the BF commands; REDISOPS_TEST_BLOOM_SERVER says how to start one, but for its port.
   "live RedisBloom",
   "the filter probe on RedisBloom",
   // Needs Linux: what a process that runs already may write is limited by prlimit.
