@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { csvLine } from "../csv.ts";
-import { note, print } from "../output.ts";
+import { note, print, styled } from "../output.ts";
 import type { ListFormat } from "./options.ts";
 
 /** A column of an audit's list. */
@@ -42,15 +42,28 @@ export class AuditList<Row extends object> {
     else if (listed.length > 0) await this.#write(listed);
   }
 
+  /** Says what was found, above the table or, beside CSV, on stderr; JSON is its caller's. */
+  async show(said: string): Promise<void> {
+    if (this.#format === "csv") {
+      await this.#endCsv();
+      note(said);
+    } else if (this.found === 0) print(said);
+    else {
+      print(styled("bold", said));
+      print();
+      await this.#printTable();
+    }
+  }
+
   /** Ends CSV: its head is there also where nothing was found, and the reader is told of what is left out. */
-  async endCsv(): Promise<void> {
+  async #endCsv(): Promise<void> {
     await this.#write([]);
     const left = this.found - this.#limit;
     if (left > 0) note(`warning: ${left.toLocaleString("en-US")} more are not listed: --limit cuts the list`);
   }
 
   /** Prints the table. */
-  async printTable(): Promise<void> {
+  async #printTable(): Promise<void> {
     const { columns } = await import("../table.ts");
     const rows = this.kept.map((row) =>
       this.#columns.map(({ name, missing = "-" }) => printable(String(row[name] ?? missing))),

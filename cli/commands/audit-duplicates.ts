@@ -7,7 +7,7 @@ import { RedisopsError } from "../../core/errors.ts";
 import { AuditList, type Column } from "../audit/list.ts";
 import { type AuditOptions, auditOptions, listing } from "../audit/options.ts";
 import { periodOf } from "../audit/period.ts";
-import { note, print, printJson, styled } from "../output.ts";
+import { note, printJson } from "../output.ts";
 
 interface AuditDuplicatesOptions extends AuditOptions {
   readonly source?: SendsSource["kind"] | undefined;
@@ -90,15 +90,7 @@ async function run(options: AuditDuplicatesOptions): Promise<number> {
     });
     return exitCodes.done;
   }
-  if (format === "csv") {
-    await list.endCsv();
-    note(said);
-  } else if (list.found === 0) print(said);
-  else {
-    print(styled("bold", said));
-    print();
-    await list.printTable();
-  }
+  await list.show(said);
   if (totals.without_id > 0) {
     note(`warning: ${count(totals.without_id, "record")} without an id could not be compared`);
   }

@@ -5,7 +5,7 @@ import type { AuditTotals, UnwantedNotification } from "../../core/exposures/aud
 import { AuditList, type Column } from "../audit/list.ts";
 import { type AuditOptions, auditOptions, listing } from "../audit/options.ts";
 import { type Period, periodOf } from "../audit/period.ts";
-import { note, print, printJson, styled } from "../output.ts";
+import { note, printJson } from "../output.ts";
 
 interface AuditPreferencesOptions extends AuditOptions {
   readonly exposures: readonly string[];
@@ -93,15 +93,7 @@ async function run(options: AuditPreferencesOptions): Promise<number> {
     return exitCodes.done;
   }
   const said = summary(list.found, people.size, totals, period);
-  if (format === "csv") {
-    await list.endCsv();
-    note(said);
-  } else if (list.found === 0) print(said);
-  else {
-    print(styled("bold", said));
-    print();
-    await list.printTable();
-  }
+  await list.show(said);
   if (totals.damaged_lines > 0) {
     note(
       `warning: ${count(totals.damaged_lines, "line")} of the folders could not be read: torn when a process was killed`,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseDuration } from "../../core/duration.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import type { RecoveryContext, Run } from "../recovery.ts";
+import { eachChunk } from "../run/each-chunk.ts";
 import { Destinations } from "./destinations.ts";
 import { Lane, type LaneWork, type Tally } from "./lane.ts";
 import type { PendingConfig, PendingDetails } from "./pending-config.ts";
@@ -21,8 +22,6 @@ const mostLocksPerTurn = 1_000;
 const givenUpAfter = 10;
 /** And at least this many milliseconds. */
 const leastGiveUpMs = 10_000;
-/** Milliseconds between looks for a part of the run that has become free. */
-const waitMs = 200;
 /** Milliseconds from a pass that could hand nothing over to the next one. */
 const idleMs = 250;
 /** Passes in which only messages that came in meanwhile were found, one after the other, until it is enough. */
@@ -110,21 +109,12 @@ export class Drain {
   /** Works on the run's ranges until none remains. */
   async shared(): Promise<void> {
     const ranges = rangesOf(this.#details.boundaries);
-    const { chunks } = this.#run;
-    await this.#inAllLanes(async (lane) => {
-      for (;;) {
-        const chunk = await chunks.claim<never>();
-        if (chunk === undefined) {
-          if ((await chunks.remaining()) === 0) return;
-          await delay(waitMs, undefined, { signal: this.#work.signal }).catch(() => undefined);
-          this.#work.signal.throwIfAborted();
-          continue;
-        }
+    await this.#inAllLanes((lane) =>
+      eachChunk<never>(this.#run, this.#work.signal, async (chunk) => {
         const range = ranges[Number(chunk.id)];
         if (range !== undefined) await lane.serveRange(range);
-        await chunk.done();
-      }
-    });
+      }),
+    );
   }
 
   /** Passes over everybody until one finds nobody who can be served. */

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { parseDuration } from "../../core/duration.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { connectKafka } from "../../core/kafka/connect.ts";
-import type { Chunk, Plan, RecoveryContext, Run } from "../recovery.ts";
+import type { Plan, RecoveryContext, Run } from "../recovery.ts";
+import { eachChunk } from "../run/each-chunk.ts";
 import type { KafkaDetails, PostgresDetails, RegistryDetails } from "./registry-details.ts";
 import { type PostgresSource, registrySource } from "./registry-source.ts";
 import { RegistryWriter } from "./registry-writer.ts";
@@ -10,9 +10,6 @@ import { type PartitionPosition, replayPartition } from "./replay-partition.ts";
 import { pageChunks, replayChanges, replayPages } from "./replay-table.ts";
 
 type Context = RecoveryContext<"registry">;
-
-/** Milliseconds until a process that found nothing free looks again: another one may have died. */
-const LOOK_AGAIN_MS = 500;
 
 const chunkOf = (partition: number) => `partition ${partition}`;
 
@@ -145,22 +142,4 @@ function sourceChanged(): RedisopsError {
     "redisops.yaml no longer names the source that the plan was made from",
     { next: "Set it back, or make a new plan." },
   );
-}
-
-/** Works on the run's parts as they become free, until none remains, whoever works on the others. */
-async function eachChunk<Position>(
-  run: Run,
-  signal: AbortSignal,
-  work: (chunk: Chunk<Position>) => Promise<void>,
-): Promise<void> {
-  while (true) {
-    signal.throwIfAborted();
-    const chunk = await run.chunks.claim<Position>();
-    if (chunk !== undefined) {
-      await work(chunk);
-      await chunk.done();
-    } else if ((await run.chunks.remaining()) > 0) {
-      await delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => undefined);
-    } else return;
-  }
 }

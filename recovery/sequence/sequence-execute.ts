@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { connectKafka } from "../../core/kafka/connect.ts";
 import { readPartition } from "../../core/kafka/read-partition.ts";
 import { type BulkWriter, openBulkWriter } from "../../core/redis/bulk/bulk-writer.ts";
@@ -7,11 +6,12 @@ import { sequenceKeys } from "../../core/sequence/counter.ts";
 import { countAbove, countersPerCall, raiseScript } from "../../core/sequence/counter-scripts.ts";
 import { RecordMaxima } from "../../core/sequence/kafka-maxima.ts";
 import type { Chunk, Plan, RecoveryContext, Run } from "../recovery.ts";
+import { eachChunk } from "../run/each-chunk.ts";
 import { type SequenceConfig, sequenceConfig, timeouts } from "./sequence-config.ts";
 import type { SequenceDetails } from "./sequence-plan.ts";
 
-/** Milliseconds between two positions that are written down, and between two questions whether a part is free. */
-const intervals = { checkpoint: 2_000, claim: 500 };
+/** Milliseconds between two positions that are written down. */
+const checkpointInterval = 2_000;
 /** Conversations of Kafka's records that are gathered before their counters are raised. */
 const gathered = 5_000;
 /** Counters that are raised before it is asked again whether to go on. */
@@ -53,15 +53,7 @@ export async function workOnSequence(
   const writer = await openBulkWriter("sequence", config.role, timeouts);
   try {
     const raising = new Raising(context, plan, run, config, writer);
-    for (;;) {
-      const chunk = await run.chunks.claim<never>();
-      if (chunk !== undefined) await raising.work(chunk);
-      else if ((await run.chunks.remaining()) === 0) break;
-      else {
-        await run.pace(0);
-        await delay(intervals.claim);
-      }
-    }
+    await eachChunk(run, context.signal, (chunk) => raising.work(chunk));
     raising.report();
   } finally {
     writer.close();
@@ -99,7 +91,6 @@ class Raising {
     if (chunk.id === postgresPart) await this.#fromPostgres(chunk as Chunk<PostgresPosition>);
     else await this.#fromPartition(chunk as Chunk<PartitionPosition>);
     await this.#writer.flush();
-    await chunk.done();
   }
 
   /** Says what was left alone. */
@@ -202,7 +193,7 @@ class Raising {
 
   /** Writes down how far it is, when it is time to; only what the target has acknowledged. */
   async #save(checkpoint: () => Promise<void>): Promise<void> {
-    if (performance.now() - this.#savedAt < intervals.checkpoint) return;
+    if (performance.now() - this.#savedAt < checkpointInterval) return;
     await this.#writer.flush();
     await checkpoint();
     this.#savedAt = performance.now();
