@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Admin, FindCoordinatorKeyTypes } from "@platformatic/kafka";
+import { Admin, FindCoordinatorKeyTypes, ListOffsetTimestamps } from "@platformatic/kafka";
 import { type ServerProcess, startServer } from "../process.ts";
 import { waitUntil } from "../wait.ts";
 import type { Workspace } from "../workspace.ts";
@@ -195,11 +195,22 @@ async function createTopic(brokers: string, topic: string, options: TopicOptions
     const led = async (): Promise<boolean> => {
       const metadata = await admin.metadata({ topics: [topic], forceUpdate: true });
       const list = metadata.topics.get(topic)?.partitions ?? [];
-      return list.length === partitions && list.every(({ leader }) => leader === 1);
+      if (list.length !== partitions || list.some(({ leader }) => leader !== 1)) return false;
+      // The broker learns a moment later that it leads; until then it refuses, and a producer would send all of it again.
+      return admin.listOffsets({ topics: [{ name: topic, partitions: everyLatest(partitions) }] }).then(
+        () => true,
+        () => false,
+      );
     };
     await waitUntil(led, { what: `topic ${topic} to have a leader for each partition`, deadlineMs });
   });
 }
+
+const everyLatest = (partitions: number) =>
+  Array.from({ length: partitions }, (_, partitionIndex) => ({
+    partitionIndex,
+    timestamp: ListOffsetTimestamps.LATEST,
+  }));
 
 async function withAdmin<T>(
   brokers: string,
