@@ -14,16 +14,22 @@ export default {
       name: "core-imports-only-the-catalog",
       severity: "error",
       from: { path: "^core/" },
-      to: { path: `^(${siblings.join("|")}|lab|cli|bench|scripts|test)/` },
+      to: { path: `^(${siblings.join("|")}|operations|lab|cli|bench|scripts|test)/` },
     },
     ...siblings.map((own) => ({
       name: `${own}-stands-alone`,
       severity: "error",
       from: { path: `^${own}/` },
       to: {
-        path: `^(${[...siblings.filter((other) => other !== own), "lab", "cli", "bench", "scripts", "test"].join("|")})/`,
+        path: `^(${[...siblings.filter((other) => other !== own), "operations", "lab", "cli", "bench", "scripts", "test"].join("|")})/`,
       },
     })),
+    {
+      name: "operations-know-no-command-line",
+      severity: "error",
+      from: { path: "^operations/" },
+      to: { path: "^(lab|cli|bench|scripts|test)/" },
+    },
     {
       name: "nothing-imports-the-cli",
       severity: "error",
@@ -39,7 +45,7 @@ export default {
     {
       name: "the-published-code-uses-no-development-package",
       severity: "error",
-      from: { path: `^(catalog|core|${siblings.join("|")}|cli)/` },
+      from: { path: `^(catalog|core|${siblings.join("|")}|operations|cli)/` },
       to: { dependencyTypes: ["npm-dev"], dependencyTypesNot: ["type-only"] },
     },
     { name: "no-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },

@@ -2,12 +2,17 @@ import yargs, { type Argv } from "yargs";
 import { RedisopsError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { capacityCommand } from "./commands/capacity.ts";
 import { catalogCommand } from "./commands/catalog.ts";
 import { configCommand } from "./commands/config.ts";
 import { dashboardsCommand } from "./commands/dashboards.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { drillCommand } from "./commands/drill.ts";
 import { exporterCommand } from "./commands/exporter.ts";
 import { generateCommand } from "./commands/generate.ts";
+import { initCommand } from "./commands/init.ts";
 import { labCommand } from "./commands/lab.ts";
+import { oncallCommand } from "./commands/oncall.ts";
 import { recoverCommand } from "./commands/recover.ts";
 import { runbookCommand } from "./commands/runbook.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -46,6 +51,11 @@ export function commandLine(words: readonly string[], finish: (code: number) => 
     .command(runbookCommand(finish))
     .command(recoverCommand(finish))
     .command(auditCommand(finish))
+    .command(oncallCommand(finish))
+    .command(drillCommand(finish))
+    .command(capacityCommand(finish))
+    .command(initCommand(finish))
+    .command(doctorCommand(finish))
     .command(exporterCommand(finish))
     .command(configCommand(finish))
     .command(dashboardsCommand(finish))
@@ -54,7 +64,7 @@ export function commandLine(words: readonly string[], finish: (code: number) => 
     .command(labCommand(finish))
     .demandCommand(
       1,
-      "Name a command: status, runbook, recover, audit, exporter, config, dashboards, generate, catalog or lab",
+      "Name a command: status, runbook, recover, audit, oncall, drill, capacity, init, doctor, exporter, config, dashboards, generate, catalog or lab",
     )
     .recommendCommands()
     .strictCommands()

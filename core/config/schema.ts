@@ -52,6 +52,10 @@ export const configSchema = z
       .strictObject({ url: httpUrl().describe("Address of Prometheus.") })
       .optional()
       .describe("Lets redisops status say since when a mode holds."),
+    alertmanager: z
+      .strictObject({ url: httpUrl().describe("Address of Alertmanager.") })
+      .optional()
+      .describe("Lets redisops doctor and drills see what is notified."),
     alerting: alertingSection,
     grafana: grafanaSection.optional(),
     thresholds: thresholdsSection.default({}),
