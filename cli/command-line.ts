@@ -1,21 +1,7 @@
 import yargs, { type Argv } from "yargs";
 import { RedisopsError } from "../core/errors.ts";
 import { version } from "../core/version.ts";
-import { auditCommand } from "./commands/audit.ts";
-import { capacityCommand } from "./commands/capacity.ts";
-import { catalogCommand } from "./commands/catalog.ts";
-import { configCommand } from "./commands/config.ts";
-import { dashboardsCommand } from "./commands/dashboards.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { drillCommand } from "./commands/drill.ts";
-import { exporterCommand } from "./commands/exporter.ts";
-import { generateCommand } from "./commands/generate.ts";
-import { initCommand } from "./commands/init.ts";
-import { labCommand } from "./commands/lab.ts";
-import { oncallCommand } from "./commands/oncall.ts";
-import { recoverCommand } from "./commands/recover.ts";
-import { runbookCommand } from "./commands/runbook.ts";
-import { statusCommand } from "./commands/status.ts";
+import { commands } from "./commands.ts";
 
 /** Columns of the help where stdout is no terminal, and at most elsewhere. */
 const helpColumns = 110;
@@ -42,30 +28,21 @@ function usageError(complaint: string): RedisopsError {
   });
 }
 
-/** The whole command line: parsing it runs the command, which hands its exit code to `finish`. */
-export function commandLine(words: readonly string[], finish: (code: number) => void): Argv {
-  return yargs([...words])
+/**
+ * The command line for these words: parsing it runs the command, which hands its exit code to `finish`. Commands that no
+ * word names are known by name alone.
+ */
+export async function commandLine(words: readonly string[], finish: (code: number) => void): Promise<Argv> {
+  const line = yargs([...words])
     .scriptName("redisops")
-    .usage("$0 <command>\n\nKeeps a platform alive while one of its Redis roles is failing.")
-    .command(statusCommand(finish))
-    .command(runbookCommand(finish))
-    .command(recoverCommand(finish))
-    .command(auditCommand(finish))
-    .command(oncallCommand(finish))
-    .command(drillCommand(finish))
-    .command(capacityCommand(finish))
-    .command(initCommand(finish))
-    .command(doctorCommand(finish))
-    .command(exporterCommand(finish))
-    .command(configCommand(finish))
-    .command(dashboardsCommand(finish))
-    .command(generateCommand(finish))
-    .command(catalogCommand(finish))
-    .command(labCommand(finish))
-    .demandCommand(
-      1,
-      "Name a command: status, runbook, recover, audit, oncall, drill, capacity, init, doctor, exporter, config, dashboards, generate, catalog or lab",
-    )
+    .usage("$0 <command>\n\nKeeps a platform alive while one of its Redis roles is failing.");
+  for (const [name, { describe, load }] of Object.entries(commands)) {
+    const known = words.includes(name) ? await load(finish) : { handler: () => undefined };
+    line.command({ command: name, ...known, describe });
+  }
+  const names = Object.keys(commands);
+  return line
+    .demandCommand(1, `Name a command: ${names.slice(0, -1).join(", ")} or ${names.at(-1)}`)
     .recommendCommands()
     .strictCommands()
     .strict()

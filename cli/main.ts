@@ -8,9 +8,10 @@ export async function main(words: readonly string[]): Promise<number> {
   outliveReaders();
   const stopTracing = await startTracing();
   try {
-    await commandLine(words, (code) => {
+    const line = await commandLine(words, (code) => {
       exitCode = code;
-    }).parseAsync();
+    });
+    await line.parseAsync();
     return exitCode;
   } catch (error) {
     return reportError(error, words.includes("--json") || words.includes("--json=true"));

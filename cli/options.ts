@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { defaultConfigPath } from "../core/config/load.ts";
+import { defaultConfigPath } from "../core/config/default-path.ts";
 
 /** Options that every command that reads the configuration has. */
 export interface CommonOptions {

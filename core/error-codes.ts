@@ -212,6 +212,11 @@ export const errorCodes = {
     next: "Check prometheus.url in redisops.yaml.",
     exitCode: failed,
   },
+  ALERTMANAGER_UNAVAILABLE: {
+    meaning: "Alertmanager did not give a usable answer.",
+    next: "Check alertmanager.url in redisops.yaml.",
+    exitCode: failed,
+  },
   GRAFANA_UNAVAILABLE: {
     meaning: "Grafana did not give a usable answer in time.",
     next: "Check grafana.url in redisops.yaml, and that Grafana is up; then run the command again: boards that are there already stay as they are.",
@@ -335,8 +340,13 @@ export const errorCodes = {
     next: "Free disk space, or set TMPDIR to a folder with room for the ids of the span and its window.",
     exitCode: failed,
   },
+  ONCALL_PAYLOAD_INVALID: {
+    meaning: "What should be a notification of Alertmanager is none, or is larger than one is.",
+    next: "Give the JSON that Alertmanager posts to a webhook (its format 4), as a file or on stdin with -.",
+    exitCode: usage,
+  },
   LISTEN_FAILED: {
-    meaning: "The exporter cannot listen on its address.",
+    meaning: "The exporter, or the receiver of redisops oncall, cannot listen on its address.",
     next: "Choose another exporter.listen, or end what uses the port.",
     exitCode: failed,
   },

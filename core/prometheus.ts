@@ -34,7 +34,7 @@ function reasonOf(error: unknown, deadline: number): string {
 }
 
 /** Asks one of Prometheus’ endpoints. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
-async function ask<Reply>(
+export async function askPrometheus<Reply>(
   url: string,
   path: string,
   parameters: Readonly<Record<string, string>>,
@@ -57,7 +57,7 @@ async function ask<Reply>(
 
 /** The alerts that are pending or firing. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
 export async function activeAlerts(url: string, deadline: number): Promise<ActiveAlert[]> {
-  return (await ask(url, "api/v1/alerts", {}, deadline, alertsReply)).data.alerts;
+  return (await askPrometheus(url, "api/v1/alerts", {}, deadline, alertsReply)).data.alerts;
 }
 
 const vectorReply = z.object({
@@ -75,6 +75,40 @@ export interface InstantSample {
 
 /** What a PromQL expression has at this moment. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
 export async function instantQuery(url: string, promql: string, deadline: number): Promise<InstantSample[]> {
-  const { data } = await ask(url, "api/v1/query", { query: promql }, deadline, vectorReply);
+  const { data } = await askPrometheus(url, "api/v1/query", { query: promql }, deadline, vectorReply);
   return data.result.map(({ metric, value: [, value] }) => ({ labels: metric, value: Number(value) }));
+}
+
+const matrixReply = z.object({
+  data: z.object({
+    result: z.array(z.object({ metric: labels, values: z.array(z.tuple([z.number(), z.string()])) })),
+  }),
+});
+
+/** A series of a range query’s answer: seconds since the epoch, value. */
+export interface RangeSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly points: readonly (readonly [number, number])[];
+}
+
+/** A span of time, in seconds since the epoch, and the seconds between two values in it. */
+export interface QueryRange {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+}
+
+/** What a PromQL expression had over a span of time. Rejects with PROMETHEUS_UNAVAILABLE, at the latest after `deadline` ms. */
+export async function rangeQuery(
+  url: string,
+  promql: string,
+  { from, to, step }: QueryRange,
+  deadline: number,
+): Promise<RangeSeries[]> {
+  const parameters = { query: promql, start: `${from}`, end: `${to}`, step: `${step}` };
+  const { data } = await askPrometheus(url, "api/v1/query_range", parameters, deadline, matrixReply);
+  return data.result.map(({ metric, values }) => ({
+    labels: metric,
+    points: values.map(([at, value]) => [at, Number(value)] as const),
+  }));
 }

@@ -1,11 +1,16 @@
-import { type Attributes, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { Attributes } from "@opentelemetry/api";
 import { messageOf } from "./errors.ts";
 
+/** OpenTelemetry's API once the SDK is started: to load it costs a tenth of the start of a command. */
+let api: typeof import("@opentelemetry/api") | undefined;
+
 /**
- * Runs `work` inside a span. Without a started SDK the API's no-op span is used, which costs next to nothing.
- * Attributes must hold no secrets, ids or keys of users.
+ * Runs `work` inside a span where tracing was started, and by itself elsewhere. Attributes must hold no secrets, ids or
+ * keys of users.
  */
 export async function withSpan<T>(name: string, attributes: Attributes, work: () => Promise<T>): Promise<T> {
+  if (api === undefined) return work();
+  const { SpanStatusCode, trace } = api;
   return trace.getTracer("redisops").startActiveSpan(name, { attributes }, async (span) => {
     try {
       return await work();
@@ -36,6 +41,7 @@ export async function startTracing(): Promise<() => Promise<void>> {
     process.env[name] = String(Math.min(Number(process.env[name]) || flushDeadline, flushDeadline));
   }
   const { NodeSDK } = await import("@opentelemetry/sdk-node");
+  api = await import("@opentelemetry/api");
   const sdk = new NodeSDK({ instrumentations: [] });
   sdk.start();
   return async () => {

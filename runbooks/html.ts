@@ -1,18 +1,6 @@
 import { Marked, type Tokens } from "marked";
+import { escapeHtml } from "../core/escape-html.ts";
 import { anchorOf } from "./markdown.ts";
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Text as it may stand in an element or in a quoted attribute. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
-}
 
 /**
  * A page’s Markdown as HTML. Raw HTML is shown as text, comments are left out. `linkOf` turns a link’s target into that

@@ -8,12 +8,13 @@ import { activeAlerts } from "../../core/prometheus.ts";
 import { Probes } from "../../exporters/probes.ts";
 import { platformStatus } from "../../exporters/status.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
+import { ownOptions } from "../../recovery/own-options.ts";
 import { recoveries } from "../../recovery/recoveries.ts";
 import type { Plan, RecoveryContext } from "../../recovery/recovery.ts";
 import { configFlag } from "../options.ts";
 import { aligned, print, printJson, reportError, styled } from "../output.ts";
 import { type RecoverSession, recoverSession } from "./recover-session.ts";
-import { type ActOptions, ownOptions, runSettings } from "./recovery-options.ts";
+import { type ActOptions, runSettings } from "./recovery-options.ts";
 import { plainPlan, showPlan } from "./show-plan.ts";
 
 /** What became of one recovery. */

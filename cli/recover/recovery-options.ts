@@ -1,6 +1,5 @@
 import type { Argv, Options } from "yargs";
 import type { RecoveryName } from "../../catalog/recoveries.ts";
-import { parseDuration } from "../../core/duration.ts";
 import { RedisopsError } from "../../core/errors.ts";
 import { type OptionSpec, recoveryCommands } from "../../recovery/options.ts";
 import { type CommonOptions, commonOptions } from "../options.ts";
@@ -69,35 +68,6 @@ export function recoverOptions<T>(yargs: Argv<T>, name: RecoveryName): Argv<T & 
       requiresArg: true,
       describe: "Save the plan in a file, for redisops recover apply",
     }) as unknown as Argv<T & RecoverOptions>;
-}
-
-function checkedValue(option: string, { type, default: standard }: OptionSpec, value: unknown): unknown {
-  const given = value ?? standard;
-  if (given === undefined) return type === "strings" ? [] : undefined;
-  if (Array.isArray(given) && type !== "strings") {
-    throw new RedisopsError("USAGE", `--${option} was given more than once`);
-  }
-  if (type === "number" && !Number.isFinite(given)) {
-    throw new RedisopsError("USAGE", `--${option} must be a number`);
-  }
-  if (type !== "duration") return given;
-  try {
-    return parseDuration(String(given));
-  } catch {
-    throw new RedisopsError("USAGE", `--${option} must be a duration such as 30s or 1m30s, not “${given}”`);
-  }
-}
-
-/** The values of a recovery's own options among those of its command. Throws USAGE. */
-export function ownOptions(
-  name: RecoveryName,
-  given: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const values = Object.entries(specsOf(name)).map(([option, spec]) => [
-    option,
-    checkedValue(option, spec, given[option]),
-  ]);
-  return Object.fromEntries(values.filter(([, value]) => value !== undefined));
 }
 
 /** A word as a shell takes it. */

@@ -1,10 +1,11 @@
 import type { RecoveryName } from "../../catalog/recoveries.ts";
 import { exitCodes } from "../../core/error-codes.ts";
 import { RedisopsError } from "../../core/errors.ts";
+import { ownOptions } from "../../recovery/own-options.ts";
 import { configFlag } from "../options.ts";
 import { note, print, printJson, styled } from "../output.ts";
 import { recoverSession } from "./recover-session.ts";
-import { givenFlags, ownOptions, type RecoverOptions, runSettings } from "./recovery-options.ts";
+import { givenFlags, type RecoverOptions, runSettings } from "./recovery-options.ts";
 import { plainPlan, showPlan } from "./show-plan.ts";
 import { showReport } from "./show-report.ts";
 

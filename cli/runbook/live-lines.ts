@@ -1,9 +1,9 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
 import { formatDuration } from "../../core/duration.ts";
 import type { EffectiveThresholds } from "../../core/signal/thresholds.ts";
+import type { LiveFinding, LiveMode } from "../../operations/diagnosis/observe-mode.ts";
 import { comparedValue, weightOf } from "../../runbooks/conditions.ts";
 import { aligned, styled } from "../output.ts";
-import type { LiveFinding, LiveMode } from "./live.ts";
 
 /** Label sets that are listed one by one; of more the rest is counted. */
 const shownFindings = 8;

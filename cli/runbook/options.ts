@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { Argv } from "yargs";
-import { defaultConfigPath } from "../../core/config/load.ts";
+import { defaultConfigPath } from "../../core/config/default-path.ts";
 import type { Config } from "../../core/config/schema.ts";
 import { messageOf } from "../../core/errors.ts";
 import { note } from "../output.ts";

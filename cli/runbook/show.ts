@@ -38,7 +38,9 @@ export async function show(
   const page = renderRunbook(mode, { thresholds, verified: record });
   const asked = config === undefined || options.offline ? undefined : config;
   const observe = async () =>
-    asked === undefined ? undefined : (await import("./live.ts")).observeMode(mode, asked);
+    asked === undefined
+      ? undefined
+      : (await import("../../operations/diagnosis/observe-mode.ts")).observeMode(mode, asked);
   if (options.json) {
     printJson({
       ...described(mode),

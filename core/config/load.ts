@@ -6,9 +6,6 @@ import { readText } from "./read-text.ts";
 import { type Config, configSchema } from "./schema.ts";
 import { readYaml } from "./yaml-document.ts";
 
-/** Place of the configuration when neither --config nor REDISOPS_CONFIG names one. */
-export const defaultConfigPath = "redisops.yaml";
-
 /** CONFIG_SYNTAX or CONFIG_INVALID, or WEB_CONFIG_INVALID for the file of `--web.config.file`, with each problem's position. */
 export class ConfigError extends RedisopsError {
   readonly problems: readonly ConfigProblem[];

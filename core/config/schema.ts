@@ -3,6 +3,7 @@ import { alertingSection } from "./alerting-section.ts";
 import { address, httpUrl, labelName, positiveDuration } from "./fields.ts";
 import { grafanaSection } from "./grafana-section.ts";
 import { kafkaSection } from "./kafka-section.ts";
+import { oncallSection } from "./oncall-section.ts";
 import { postgresSection } from "./postgres-section.ts";
 import { providersSection } from "./providers-section.ts";
 import { recoverySection } from "./recovery-section.ts";
@@ -58,6 +59,7 @@ export const configSchema = z
       .describe("Lets redisops doctor and drills see what is notified."),
     alerting: alertingSection,
     grafana: grafanaSection.optional(),
+    oncall: oncallSection,
     thresholds: thresholdsSection.default({}),
     recovery: recoverySection,
     state_dir: z

@@ -1,3 +1,6 @@
+/** What a breaker has when nothing else is said; `redisops capacity` counts with it. Times in milliseconds. */
+export const breakerDefaults = { failureThreshold: 5, minBackoffMs: 100, maxBackoffMs: 1_000 } as const;
+
 /** When a breaker opens and how it finds its way back. */
 export interface BreakerOptions {
   /**
@@ -9,6 +12,8 @@ export interface BreakerOptions {
   readonly minBackoffMs?: number | undefined;
   /** Longest time between two probes in milliseconds. Default 1,000. */
   readonly maxBackoffMs?: number | undefined;
+  /** Numbers from 0 to 1 for the spread of the probes; Math.random when left out. A simulation gives a seeded one. */
+  readonly random?: (() => number) | undefined;
 }
 
 /** What a call that was let through hands back with its result, so that late results of an earlier state do not count. */
@@ -28,6 +33,7 @@ export class Breaker {
   readonly #threshold: number;
   readonly #minBackoff: number;
   readonly #maxBackoff: number;
+  readonly #random: () => number;
   #balance = 0;
   #backoff: number;
   #openUntil = 0;
@@ -35,9 +41,10 @@ export class Breaker {
   #era = 0;
 
   constructor(options: BreakerOptions = {}) {
-    this.#threshold = options.failureThreshold ?? 5;
-    this.#minBackoff = options.minBackoffMs ?? 100;
-    this.#maxBackoff = options.maxBackoffMs ?? 1_000;
+    this.#threshold = options.failureThreshold ?? breakerDefaults.failureThreshold;
+    this.#minBackoff = options.minBackoffMs ?? breakerDefaults.minBackoffMs;
+    this.#maxBackoff = options.maxBackoffMs ?? breakerDefaults.maxBackoffMs;
+    this.#random = options.random ?? Math.random;
     this.#backoff = this.#minBackoff;
   }
 
@@ -79,7 +86,7 @@ export class Breaker {
     this.#era += 1;
     this.#state = "open";
     // A quarter of spread, so that a fleet's probes do not arrive together.
-    this.#openUntil = now + this.#backoff * (0.75 + Math.random() * 0.5);
+    this.#openUntil = now + this.#backoff * (0.75 + this.#random() * 0.5);
     return true;
   }
 
@@ -88,7 +95,7 @@ export class Breaker {
    * quarter more at most, so that a fleet's probes do not arrive together.
    */
   trip(now: number, milliseconds: number): void {
-    const until = now + milliseconds * (1 + Math.random() * 0.25);
+    const until = now + milliseconds * (1 + this.#random() * 0.25);
     this.#openUntil = this.open ? Math.max(this.#openUntil, until) : until;
     this.#era += 1;
     this.#state = "open";

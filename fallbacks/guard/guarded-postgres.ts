@@ -10,6 +10,7 @@ import { type CounterSeries, Signals } from "../signals/signals.ts";
 import { failSpan, startSpan } from "../signals/spans.ts";
 import { storeFailures } from "../signals/store-failures.ts";
 import { Breaker, type BreakerOptions, rejected } from "./breaker.ts";
+import { bulkheadDefaults } from "./bulkhead-defaults.ts";
 import { type StoreFailure, storeFailure } from "./store-failure.ts";
 
 /** How to reach Postgres: the `postgres` section of redisops.yaml, of which the tables are not needed. PgBouncer will do. */
@@ -59,9 +60,9 @@ export class GuardedPostgres {
   #ending: Promise<void> | undefined;
 
   constructor(config: PostgresConnectionConfig, options: BulkheadOptions = {}) {
-    this.#maxConcurrent = options.maxConcurrent ?? 8;
-    this.#maxQueued = options.maxQueued ?? 256;
-    this.#deadlineMs = options.deadlineMs ?? 50;
+    this.#maxConcurrent = options.maxConcurrent ?? bulkheadDefaults.maxConcurrent;
+    this.#maxQueued = options.maxQueued ?? bulkheadDefaults.maxQueued;
+    this.#deadlineMs = options.deadlineMs ?? bulkheadDefaults.deadlineMs;
     this.#breaker = new Breaker(options.breaker);
     const signals = Signals.of(options.metrics ?? register);
     const role = "postgres";

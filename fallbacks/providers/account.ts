@@ -36,7 +36,7 @@ export interface Permit {
 }
 
 /** Failures are the provider's outages, which last longer than a Redis failover: probes are seconds apart. */
-const breakerOptions = { failureThreshold: 5, minBackoffMs: 1_000, maxBackoffMs: 30_000 };
+export const accountBreaker = { failureThreshold: 5, minBackoffMs: 1_000, maxBackoffMs: 30_000 };
 /** Milliseconds after which to ask again while one request tries out whether a block has ended. */
 const probeWait = 50;
 /** Longest time in milliseconds for which an empty bucket is not asked again: it may be filled from outside. */
@@ -52,7 +52,7 @@ export class Account {
   readonly #store: GuardedStore;
   readonly #key: string;
   readonly #shapes: Readonly<Record<Priority, TakeOptions>>;
-  readonly #breaker = new Breaker(breakerOptions);
+  readonly #breaker = new Breaker(accountBreaker);
   readonly #emptyUntil: Record<Priority, number> = { critical: 0, high: 0, normal: 0, bulk: 0 };
   readonly #requests: CounterSeries;
   readonly #throttled: CounterSeries;

@@ -7,7 +7,7 @@ export interface ProviderResponse {
 }
 
 /** Milliseconds that a 429 blocks the account when it does not say how long. */
-const defaultBlock = 1_000;
+export const defaultBlock = 1_000;
 /** Longest block in milliseconds: a wrong clock or header must not take an account away for good. */
 const longestBlock = 300_000;
 

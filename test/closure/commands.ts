@@ -19,7 +19,8 @@ class Understood extends Error {
 export async function complaint(command: string): Promise<string | undefined> {
   const [program, ...words] = command.trim().split(/\s+/);
   if (program !== "redisops") return `it is no command of redisops`;
-  const line = commandLine(words, () => undefined).middleware(() => {
+  const line = await commandLine(words, () => undefined);
+  line.middleware(() => {
     throw new Understood();
   });
   try {

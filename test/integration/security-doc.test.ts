@@ -4,7 +4,6 @@ import pg from "pg";
 import { Registry } from "prom-client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { RecoveryName } from "../../catalog/recoveries.ts";
-import { ownOptions } from "../../cli/recover/recovery-options.ts";
 import { parseConfig } from "../../core/config/load.ts";
 import { Secret } from "../../core/config/secret.ts";
 import { auditExposures } from "../../core/exposures/audit.ts";
@@ -24,6 +23,7 @@ import { startSentinel } from "../../lab/servers/sentinel.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
+import { ownOptions } from "../../recovery/own-options.ts";
 import { recoveries } from "../../recovery/recoveries.ts";
 
 const document = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
