@@ -51,7 +51,7 @@ export class SecretsSweep {
         this.see(`the arguments during ${name}`, visibleArguments());
         return !child.running;
       },
-      { what: `${name} to end`, deadlineMs: patience },
+      { what: `${name} to end`, deadlineMs: patience, intervalMs: 50 },
     );
     const outcome = await child.outcome;
     this.see(`stdout of ${name}`, outcome.stdout);
