@@ -1,9 +1,10 @@
 # Every target first installs what is missing; see scripts/bootstrap.sh.
-.PHONY: help demo lab test bench generate verify bootstrap
+.PHONY: help demo lab drill test bench generate verify bootstrap
 
 help:
 	@echo 'make demo       the main job on real servers, told step by step; leaves nothing running'
 	@echo 'make lab        the whole platform on this machine, to break and to watch; until Ctrl-C'
+	@echo 'make drill      every drill on a lab: fault, containment, alert, recovery, steady state; MODE=BloomCold for one'
 	@echo 'make test       every check: format, lint, types, import rules, generated files, all tests'
 	@echo 'make bench      all benchmarks; one of them: make bench NAME=bloom'
 	@echo 'make generate   write the generated files anew'
@@ -18,6 +19,9 @@ demo: bootstrap
 
 lab: bootstrap
 	@npx --no-install redisops lab up
+
+drill: bootstrap
+	@npx --no-install redisops drill run $(or $(MODE),--all)
 
 test: bootstrap
 	@npm test

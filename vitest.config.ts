@@ -13,6 +13,8 @@ export default defineConfig({
       project("integration", "integration", "cli"),
       // By itself: it watches a whole platform, on which other tests beside it would show.
       project("drills", "drills"),
+      // What npm pack makes, installed: npm run test:package.
+      project("package", "package"),
       // Long, and at random: npm run test:chaos.
       project("chaos", "chaos"),
     ],

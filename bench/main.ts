@@ -4,6 +4,7 @@ import { type Benchmark, table } from "./harness.ts";
 /** The benchmarks by name; a module is loaded only when its benchmark runs. */
 const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   bloom: async () => (await import("./bloom.ts")).bloom,
+  cli: async () => (await import("./cli.ts")).cli,
   drain: async () => (await import("./drain.ts")).drain,
   fallbacks: async () => (await import("./fallbacks.ts")).fallbacks,
   registry: async () => (await import("./registry.ts")).registry,

@@ -63,6 +63,11 @@ export type Drill =
       readonly inject: readonly string[];
       /** What the lab cannot show of it, if anything. */
       readonly limits?: string;
+      /**
+       * Modes whose alerts the faults may bring about beside, with the reason, by their ids. What the mode inhibits is
+       * expected anyway; any other alert fails the drill.
+       */
+      readonly alsoFires?: Readonly<Record<string, string>>;
     }
   | { readonly kind: "none"; readonly reason: string };
 

@@ -2,6 +2,8 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { RedisopsError } from "../core/errors.ts";
+import type { DrillRunResult } from "../operations/drills/drill-result.ts";
+import type { DrillsOptions } from "../operations/drills/run-drills.ts";
 
 /** Messages and notifications per second. */
 interface Rates {
@@ -116,6 +118,19 @@ export const hasLab = existsSync(source);
 export function labFaults(): Readonly<Record<string, string>> {
   const file = fileURLToPath(new URL("faults.ts", source));
   return (createRequire(import.meta.url)(file) as { faults: Readonly<Record<string, string>> }).faults;
+}
+
+/** What the command line needs of the lab for drills. */
+export interface LabDrillsModule {
+  readonly drillLabName: string;
+  /** Starts a lab, runs drills on it and ends it, also when the signal is aborted. */
+  runOnLab(options: DrillsOptions & { readonly say: (line: string) => void }): Promise<DrillRunResult>;
+}
+
+/** Drills on a lab of their own. Throws LAB_MISSING in the published package. */
+export async function loadLabDrills(): Promise<LabDrillsModule> {
+  await loadLab();
+  return (await import(new URL("../drills/run-on-lab.ts", source).href)) as LabDrillsModule;
 }
 
 /** The lab. Throws LAB_MISSING in the published package. */

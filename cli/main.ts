@@ -1,11 +1,32 @@
-import { startTracing } from "../core/tracing.ts";
-import { commandLine } from "./command-line.ts";
-import { outliveReaders, reportError } from "./output.ts";
+import { completionOption, completions } from "./completion/complete.ts";
+import { outliveReaders, print, reportError } from "./output.ts";
+import { showWaitingLine } from "./waiting-line.ts";
+
+/** Whether a command prints JSON; told from its words, as its error may be that they cannot be parsed. */
+const wantsJson = (words: readonly string[]) => words.includes("--json") || words.includes("--json=true");
 
 /** Runs the command line; resolves to the exit code. */
-export async function main(words: readonly string[]): Promise<number> {
-  let exitCode = 0;
+export async function main(given: readonly string[]): Promise<number> {
+  let words = given;
   outliveReaders();
+  // Before anything else is loaded, which takes longer than on-call should look at nothing.
+  if (words[0] === "status" && !words.some((word) => /^-*h(elp)?$/.test(word))) {
+    showWaitingLine("Probing the platform …");
+  }
+  if (words[0] === completionOption) {
+    // Bash counts the sign of --option=value as a word.
+    words = words.filter((word) => word !== "=");
+    const found = await completions(words.slice(1));
+    if (found !== undefined) {
+      for (const each of found) print(each);
+      return 0;
+    }
+  }
+  const [{ commandLine }, { startTracing }] = await Promise.all([
+    import("./command-line.ts"),
+    import("../core/tracing.ts"),
+  ]);
+  let exitCode = 0;
   const stopTracing = await startTracing();
   try {
     const line = await commandLine(words, (code) => {
@@ -14,7 +35,7 @@ export async function main(words: readonly string[]): Promise<number> {
     await line.parseAsync();
     return exitCode;
   } catch (error) {
-    return reportError(error, words.includes("--json") || words.includes("--json=true"));
+    return reportError(error, wantsJson(words));
   } finally {
     await stopTracing();
   }

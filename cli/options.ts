@@ -7,7 +7,8 @@ export interface CommonOptions {
   readonly json: boolean;
 }
 
-const usualConfig = () => process.env.REDISOPS_CONFIG || defaultConfigPath;
+/** The configuration of a command that names none. */
+export const usualConfig = () => process.env.REDISOPS_CONFIG || defaultConfigPath;
 
 /** The `--config` that a command needs which is to work on the same platform; empty where none is needed. */
 export function configFlag({ config }: CommonOptions): string {

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { RedisopsError, toRedisopsError } from "../core/errors.ts";
+import { clearWaitingLine } from "./waiting-line.ts";
 
 /**
  * Lets the process go on when whoever reads its output has gone, as `head` does: a recovery must not stop half-way for
@@ -15,11 +16,13 @@ export function outliveReaders(): void {
 
 /** Writes a line of data to stdout. */
 export function print(line = ""): void {
+  clearWaitingLine();
   process.stdout.write(`${line}\n`);
 }
 
 /** Writes a line about what is going on to stderr. */
 export function note(line: string): void {
+  clearWaitingLine();
   process.stderr.write(`${line}\n`);
 }
 

@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { SingleBar } from "cli-progress";
+import type { SingleBar } from "cli-progress";
 import { formatDuration } from "../core/duration.ts";
 import type { Progress } from "../recovery/recovery.ts";
 import { note } from "./output.ts";
@@ -81,7 +81,8 @@ class PhaseView implements ProgressView {
   }
 }
 
-function terminalView(): ProgressView {
+async function terminalView(): Promise<ProgressView> {
+  const { SingleBar } = await import("cli-progress");
   let bar: SingleBar | undefined;
   return new PhaseView(
     ({ phase, done, total }, state) => {
@@ -142,7 +143,7 @@ function jsonView(): ProgressView {
 }
 
 /** A bar on a terminal, lines elsewhere, JSON events with --json; always on stderr. */
-export function progressView(json: boolean): ProgressView {
+export async function progressView(json: boolean): Promise<ProgressView> {
   if (json) return jsonView();
   return process.stderr.isTTY ? terminalView() : lineView();
 }

@@ -12,7 +12,9 @@ const targetColumns = 28;
 /** Where the lines of the paragraphs are broken. */
 const lineColumns = 100;
 
-const stateStyle = (state: string) => (state === "ok" ? "green" : state === "degraded" ? "yellow" : "red");
+/** The colour of a state. */
+export const stateStyle = (state: string) =>
+  state === "ok" ? "green" : state === "degraded" ? "yellow" : "red";
 
 const cut = (text: string) => (text.length <= targetColumns ? text : `${text.slice(0, targetColumns - 1)}…`);
 

@@ -38,3 +38,13 @@ export async function writeGenerated(
   else for (const path of paths) print(path);
   return exitCodes.done;
 }
+
+/** Puts a page in place at once and whole. Throws USAGE where it cannot. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  await replaceFile(path, text, false).catch((error: unknown) => {
+    throw new RedisopsError("USAGE", `Cannot write "${path}": ${messageOf(error)}`, {
+      next: "Name a file in a folder that can be written to.",
+      cause: error,
+    });
+  });
+}

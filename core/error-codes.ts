@@ -34,8 +34,13 @@ export const errorCodes = {
   },
   CONFIG_NOT_FOUND: {
     meaning: "There is no configuration file at the given or default place.",
-    next: "Name it with --config or REDISOPS_CONFIG, or copy redisops.example.yaml to redisops.yaml.",
+    next: "Name it with --config or REDISOPS_CONFIG, or let redisops init draft one.",
     exitCode: usage,
+  },
+  CONFIG_EXISTS: {
+    meaning: "There is a configuration already where redisops init would write one.",
+    next: "Write the draft elsewhere with --out and compare, or overwrite the file with --force.",
+    exitCode: notOverwritten,
   },
   CONFIG_SYNTAX: {
     meaning: "The configuration file is not valid YAML.",
@@ -294,6 +299,12 @@ export const errorCodes = {
     meaning: "The action is severe and was not confirmed by naming platform and role.",
     next: "Read the plan’s risks; then add --confirm=<platform>/<role>.",
     exitCode: notConfirmed,
+  },
+  DRILL_REFUSED: {
+    meaning:
+      "The drill is not run on this platform: its fault has no undo there, or would cost more than a drill may.",
+    next: "Rehearse it on the lab: redisops drill run <mode>.",
+    exitCode: failed,
   },
   LOCK_HELD: {
     meaning: "Another run works on the same role.",

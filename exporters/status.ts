@@ -131,29 +131,41 @@ function distinctErrors(results: readonly ProbeResult[]): ErrorReport[] {
   return [...new Map(reports.map((report) => [`${report.code} ${report.message}`, report])).values()];
 }
 
-/** Which modes hold, by role and, where the signal has them, provider and account. */
+/** A mode that holds, and for what. */
+interface Holding {
+  readonly mode: DegradationMode;
+  readonly role: string | undefined;
+  /** As provider/account, where the signal has them. */
+  readonly account: string | undefined;
+  readonly since: string | undefined;
+}
+
+/**
+ * Which modes hold. What the look has values of is judged by them; the rest, which only applications report or only a
+ * history shows, by whether its alert fires.
+ */
 function holdingModes(
   samples: readonly Sample[],
   thresholds: ThresholdOverrides,
   alerts: readonly ActiveAlert[],
-) {
+): Holding[] {
   return modes.flatMap((mode) => {
+    // A heartbeat's alert always fires.
+    if (mode.nature === "heartbeat") return [];
+    const holding = (labels: Readonly<Record<string, string>>, alert: ActiveAlert | undefined): Holding => ({
+      mode,
+      role: mode.role === "any" ? labels.role : mode.role,
+      account: labels.account === undefined ? undefined : `${labels.provider}/${labels.account}`,
+      since: alert?.activeAt.toISOString(),
+    });
+    const own = alerts.filter(({ labels }) => labels.alertname === mode.id);
     const findings = evaluateSignal(mode.signal, samples, effectiveThresholds(mode, thresholds)) ?? [];
-    return findings
-      .filter(({ holds }) => holds)
-      .map(({ labels }) => {
-        const alert = alerts.find(
-          (active) =>
-            active.labels.alertname === mode.id &&
-            Object.entries(labels).every(([label, value]) => active.labels[label] === value),
-        );
-        return {
-          mode,
-          role: mode.role === "any" ? labels.role : mode.role,
-          account: labels.account === undefined ? undefined : `${labels.provider}/${labels.account}`,
-          since: alert?.activeAt.toISOString(),
-        };
-      });
+    if (findings.length === 0) {
+      return own.filter(({ state }) => state === "firing").map((alert) => holding(alert.labels, alert));
+    }
+    const alertOf = (labels: Readonly<Record<string, string>>) =>
+      own.find((alert) => Object.entries(labels).every(([label, value]) => alert.labels[label] === value));
+    return findings.filter(({ holds }) => holds).map(({ labels }) => holding(labels, alertOf(labels)));
   });
 }
 
@@ -167,16 +179,8 @@ export function platformStatus(
   const samples = results.flatMap((result) => result.samples);
   const read = reader(samples);
   const holding = holdingModes(samples, thresholds, alerts);
-  const modesOf = (role: Role, account: string | undefined): HeldMode[] => {
-    const held = holding.filter((each) => each.role === role && each.account === account);
-    // It may hold for several shards or rules of the role.
-    return [...Map.groupBy(held, ({ mode }) => mode)].map(([mode, each]) => ({
-      id: mode.id,
-      title: mode.title,
-      since: each.flatMap(({ since }) => since ?? []).sort()[0],
-      ...remedyOf(mode),
-    }));
-  };
+  const modesOf = (role: Role, account: string | undefined): HeldMode[] =>
+    heldModes(holding.filter((each) => each.role === role && each.account === account));
 
   const row = (
     role: Role,
@@ -226,5 +230,34 @@ export function platformStatus(
       ...others.map((target) => rowOfAccount(role, target, [])),
     ];
   };
-  return statusRoles.flatMap((role) => [...rowOfRole(role), ...rowsOfAccounts(role)]);
+  const rows = statusRoles.flatMap((role) => [...rowOfRole(role), ...rowsOfAccounts(role)]);
+  const shown = new Set(rows.flatMap((each) => each.modes.map(({ id }) => id)));
+  const others = heldModes(holding.filter(({ mode }) => !shown.has(mode.id)));
+  return others.length === 0 ? rows : [...rows, alertsRow(others)];
+}
+
+/** Modes that only Prometheus knows of, and that are about nothing that was looked at: redisops itself, for example. */
+const alertsRow = (held: readonly HeldMode[]): StatusRow => ({
+  role: "self",
+  target: "alerts of Prometheus",
+  state: "degraded",
+  modes: held,
+  observed: [],
+  errors: [],
+});
+
+/** One line per mode: it may hold for several shards or rules of the role. */
+function heldModes(holding: readonly Holding[]): HeldMode[] {
+  return [...Map.groupBy(holding, ({ mode }) => mode)].map(([mode, each]) => ({
+    id: mode.id,
+    title: mode.title,
+    since: each.flatMap(({ since }) => since ?? []).sort()[0],
+    ...remedyOf(mode),
+  }));
+}
+
+/** The recoveries and drills that are under way, and those that failed last, one fact each. */
+export function underWay(results: readonly ProbeResult[], now: number): string[] {
+  const samples = results.flatMap((result) => result.samples);
+  return statusRoles.flatMap((role) => recoveryFacts(role, reader(samples), samples, now));
 }

@@ -33,7 +33,9 @@ export class Workspace {
   readonly #members = new Set<Member>();
   readonly #names = new Map<string, number>();
   readonly #release: () => void;
+  readonly #before: (() => Promise<void>)[] = [];
   #closing: Promise<void> | undefined;
+  #ended = false;
 
   /** Use {@link createWorkspace}. */
   constructor(dir: string) {
@@ -43,7 +45,7 @@ export class Workspace {
 
   /** Whether the workspace is closing or closed and takes no more members. */
   get closed(): boolean {
-    return this.#closing !== undefined;
+    return this.#ended;
   }
 
   /**
@@ -55,6 +57,11 @@ export class Workspace {
     if (this.closed) throw new Error(`${member.name} cannot join: the workspace is closing`);
     this.#members.add(member);
     return () => this.#members.delete(member);
+  }
+
+  /** Has something done first when the workspace closes, while servers in it can still be started: undoing, for example. */
+  beforeClose(work: () => Promise<void>): void {
+    this.#before.push(work);
   }
 
   /** Creates a folder (mode 0700) inside the workspace; a name that is taken gets a number. */
@@ -89,6 +96,8 @@ export class Workspace {
 
   async #close(): Promise<void> {
     const errors: unknown[] = [];
+    for (const work of this.#before) await work().catch((error: unknown) => errors.push(error));
+    this.#ended = true;
     for (const member of [...this.#members].reverse()) {
       try {
         await member.stop();

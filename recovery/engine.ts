@@ -31,6 +31,10 @@ export interface RunSettings {
   readonly maxRate?: number | undefined;
   /** `<platform>/<role>`, which a severe action asks for. */
   readonly confirm?: string | undefined;
+  /** What the processes that share a new run know it by; see recovery/together.ts. */
+  readonly group?: string | undefined;
+  /** Asked once the role's lock is held, before anything is written: rejects where the run must not begin. */
+  readonly underLock?: (() => Promise<void>) | undefined;
 }
 
 /** What came out of an executed recovery. */
@@ -41,8 +45,11 @@ export interface RunReport {
   readonly verification: Verification;
 }
 
-function expectedDuration(rates: readonly number[], items: number): string {
-  if (rates.length === 0) return "not known: no earlier run on this machine";
+function expectedDuration(rates: readonly number[], items: number, drilled: string | undefined): string {
+  if (rates.length === 0) {
+    const none = "not known: no earlier run on this machine";
+    return drilled === undefined ? none : `${none}; ${drilled}`;
+  }
   const median = [...rates].sort((a, b) => a - b)[Math.floor(rates.length / 2)] ?? 0;
   const runs = rates.length === 1 ? "one earlier run" : `${rates.length} earlier runs`;
   return `about ${formatDuration((items / median) * 1000)} (${runs} on this machine)`;
@@ -53,10 +60,15 @@ function incomplete({ failure }: Journal): Fact[] {
   return failure === undefined ? [] : [{ label: "journal", value: `incomplete: ${failure.message}` }];
 }
 
-/** Plans a recovery. Nothing is changed. */
+/**
+ * Plans a recovery. Nothing is changed.
+ *
+ * @param drilled what a drill says about the duration; shown where this machine knows nothing better
+ */
 export async function preparePlan<Details, Name extends RecoveryName>(
   recovery: Recovery<Details, Name>,
   context: RecoveryContext<Name>,
+  drilled?: string,
 ): Promise<PreparedPlan<Details>> {
   const { plan, pins } = await withSpan(`recovery ${recovery.name} plan`, {}, async () => {
     const make = async () => {
@@ -72,7 +84,7 @@ export async function preparePlan<Details, Name extends RecoveryName>(
     return made;
   });
   const rates = earlierRates(journalFolder(context.config), recovery.name);
-  return { plan, pins, duration: expectedDuration(rates, plan.items) };
+  return { plan, pins, duration: expectedDuration(rates, plan.items, drilled) };
 }
 
 /** What a plan that is not pinned, or no longer right, is refused with. */
@@ -157,6 +169,7 @@ export async function executePlan<Details, Name extends RecoveryName>(
   const id = newRunId(recovery.name);
   const lock = await acquireLock(recovery, context, id, settings);
   try {
+    await settings.underLock?.();
     const now = await recovery.pins(context);
     if (pins !== undefined) requireFresh(pins, now, "The plan");
     const maxRate = settings.maxRate ?? config.recovery.max_rate;
@@ -179,6 +192,7 @@ export async function executePlan<Details, Name extends RecoveryName>(
         options: context.options,
         pins: now,
         ...(maxRate === undefined ? {} : { maxRate }),
+        ...(settings.group === undefined ? {} : { group: settings.group }),
       },
     });
   } finally {
@@ -202,6 +216,7 @@ export async function resumeRun<Name extends RecoveryName>(
   if (state === "succeeded") throw new RedisopsError("RUN_FINISHED", `Run ${run} is finished: it succeeded`);
   const lock = await acquireLock(recovery, context, run, { lock: started.lock, ...settings });
   try {
+    await settings.underLock?.();
     const now = await recovery.pins(context);
     const sources = pins.filter(({ of }) => of === "source");
     requireFresh(sources, now, `Run ${run}`);

@@ -1,18 +1,16 @@
 import type { RecoveryName } from "../catalog/recoveries.ts";
-import { bloom } from "./bloom/bloom.ts";
-import { pending } from "./pending/pending.ts";
-import { preferences } from "./preferences/preferences.ts";
 import type { Recovery } from "./recovery.ts";
-import { registry } from "./registry/registry.ts";
-import { sequence } from "./sequence/sequence.ts";
-import { tokenBuckets } from "./token-buckets/token-buckets.ts";
 
-/** Every recovery by the name under which the CLI knows it. */
-export const recoveries: Readonly<Record<RecoveryName, Recovery>> = {
-  sequence: sequence as Recovery,
-  registry: registry as Recovery,
-  pending: pending as Recovery,
-  bloom: bloom as Recovery,
-  "token-buckets": tokenBuckets as Recovery,
-  preferences: preferences as Recovery,
+const loaders: Readonly<Record<RecoveryName, () => Promise<unknown>>> = {
+  sequence: async () => (await import("./sequence/sequence.ts")).sequence,
+  registry: async () => (await import("./registry/registry.ts")).registry,
+  pending: async () => (await import("./pending/pending.ts")).pending,
+  bloom: async () => (await import("./bloom/bloom.ts")).bloom,
+  "token-buckets": async () => (await import("./token-buckets/token-buckets.ts")).tokenBuckets,
+  preferences: async () => (await import("./preferences/preferences.ts")).preferences,
 };
+
+/** The recovery of a name under which the CLI knows it; nothing of the others is loaded. */
+export async function loadRecovery(name: RecoveryName): Promise<Recovery> {
+  return (await loaders[name]()) as Recovery;
+}

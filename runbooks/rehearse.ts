@@ -1,4 +1,5 @@
 import type { DegradationMode } from "../catalog/mode.ts";
+import { formatDuration } from "../core/duration.ts";
 import { bullets, codeBlock } from "./markdown.ts";
 import { prose } from "./prose.ts";
 import { drillCommands, healCommand, type Verified, verifiedState } from "./verified.ts";
@@ -29,6 +30,18 @@ export function rehearseBlocks(mode: DegradationMode): string[] {
   ];
 }
 
+/** What the mode's drill measured, as the end of a line. */
+function measured(record: Verified | undefined): string {
+  const { detect = null, recover = null } = record?.seconds ?? {};
+  const parts = [
+    ...(detect === null
+      ? []
+      : [`detected ${formatDuration(detect * 1000)} after the fault, with the alert’s wait shortened`]),
+    ...(recover === null ? [] : [`over ${formatDuration(recover * 1000)} after the recovery began`]),
+  ];
+  return parts.length === 0 ? "" : ` In its drill it was ${parts.join(", and ")}.`;
+}
+
 /** Whether the page's commands were run on the lab and printed what the page shows, and on which versions. */
 export function verifiedLine(mode: DegradationMode, record: Verified | undefined): string {
   switch (verifiedState(mode, record)) {
@@ -36,7 +49,7 @@ export function verifiedLine(mode: DegradationMode, record: Verified | undefined
       const { commands, versions } = record as Verified;
       const { redisops, redis, postgres, prometheus, node } = versions;
       const count = commands === 1 ? "1 command of this page was" : `${commands} commands of this page were`;
-      return `**Verified:** ${count} run on the lab in this state and printed what is shown here: redisops ${redisops}, Redis ${redis}, Postgres ${postgres}, Prometheus ${prometheus}, Node ${node}.`;
+      return `**Verified:** ${count} run on the lab in this state and printed what is shown here: redisops ${redisops}, Redis ${redis}, Postgres ${postgres}, Prometheus ${prometheus}, Node ${node}.${measured(record)}`;
     }
     case "changed":
       return "**Not verified since it was changed:** its commands were run on the lab before the last change to them.";

@@ -42,15 +42,28 @@ export function pageCommands(mode: DegradationMode): PageCommand[] {
 
 /** Fingerprint of a page's drill, commands and what they show: whatever a run on the lab has proved. 16 hex digits. */
 export function drillDigest(mode: DegradationMode): string {
-  const content = JSON.stringify([mode.drill ?? null, pageCommands(mode)]);
+  // What fires beside the mode is no part of its page.
+  const { alsoFires: _, ...drill } = { alsoFires: undefined, ...mode.drill };
+  const content = JSON.stringify([mode.drill === undefined ? null : drill, pageCommands(mode)]);
   return createHash("sha256").update(content).digest("hex").slice(0, 16);
 }
+
+const seconds = z.strictObject({
+  /** From the fault until the alert fired, whose `for` is shorter in a drill. */
+  detect: z.number().min(0).nullable(),
+  /** From the first step of the recovery until the alert was over. */
+  recover: z.number().min(0).nullable(),
+  /** The command that ends the mode, and how long it took. */
+  command: z.strictObject({ line: z.string().min(1), seconds: z.number().min(0) }).nullable(),
+});
 
 const verified = z.strictObject({
   /** How many commands were run, and their output compared. */
   commands: z.int().min(1),
   /** {@link drillDigest} at that time. */
   digest: z.string().regex(/^[0-9a-f]{16}$/),
+  /** What the mode's drill measured; missing where the record is older than the measurement. */
+  seconds: seconds.optional(),
   /** What they were run on. */
   versions: z.strictObject({
     redisops: z.string().min(1),
@@ -60,6 +73,9 @@ const verified = z.strictObject({
     node: z.string().min(1),
   }),
 });
+
+/** How long a mode's drill took; null where the drill has nothing of the kind. */
+export type RecordedSeconds = z.infer<typeof seconds>;
 
 /** The last run of a page's commands on the lab. */
 export type Verified = z.infer<typeof verified>;

@@ -11,6 +11,7 @@ import { renderRunbook } from "../runbooks/render.ts";
 import { readVerified } from "../runbooks/verified.ts";
 import { renderConfigurationDoc } from "./generate/configuration-doc.ts";
 import { renderErrorsDoc } from "./generate/errors-doc.ts";
+import { renderJsonDoc, renderJsonOutputSchema } from "./generate/json-doc.ts";
 import { renderMetricsDoc } from "./generate/metrics-doc.ts";
 import { renderSchemaFile } from "./generate/schema-file.ts";
 
@@ -47,6 +48,8 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: "docs/configuration.md", content: () => renderConfigurationDoc(modes) },
   { path: "docs/redisops.schema.json", content: renderSchemaFile },
   { path: "docs/errors.md", content: renderErrorsDoc },
+  { path: "docs/json.md", content: renderJsonDoc },
+  { path: "docs/json.schema.json", content: renderJsonOutputSchema },
   { path: "alerts/rules/redisops.rules.yml", content: () => renderRules(rules) },
   {
     path: "alerts/rules/redisops.prometheusrule.yaml",

@@ -139,7 +139,13 @@ export const BloomCold: DegradationMode = {
     whenItFails:
       "The message names the cause and the live filter is untouched: mend the cause and run it again. If Postgres is the cause, what was sent before the loss stays unknown until it is back; new ids are checked and delivery goes on. Exit code 7: the filter was swapped in and still misses ids, so Postgres knows less than was sent; look whether its table is complete.",
   },
-  drill: { kind: "lab", inject: ["restart-empty --role dedup"] },
+  drill: {
+    kind: "lab",
+    inject: ["restart-empty --role dedup"],
+    alsoFires: {
+      DegradedDecisionsBudgetBurn: "While the server starts again the workers do without it for a moment.",
+    },
+  },
   inhibits: [],
   panels: ["bloom-canaries", "bloom-ids", "bloom-replica-canaries", "bloom-age"],
   scenarios: [

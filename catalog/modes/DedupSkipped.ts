@@ -181,7 +181,11 @@ export const DedupSkipped: DegradationMode = {
     whenItFails:
       "Start a new empty server under the same address and rebuild the filter with redisops recover bloom. Where no server can be had for hours, stop producers that are known to send everything twice; nothing else is to be done, delivery goes on.",
   },
-  drill: { kind: "lab", inject: ["kill-all --role dedup"] },
+  drill: {
+    kind: "lab",
+    inject: ["kill-all --role dedup"],
+    alsoFires: { RedisReplicaLost: "The replica is killed with its primary." },
+  },
   inhibits: [
     "BloomCold",
     "BloomSaturated",

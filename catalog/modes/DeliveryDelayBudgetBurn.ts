@@ -155,6 +155,13 @@ export const DeliveryDelayBudgetBurn: DegradationMode = {
   drill: {
     kind: "lab",
     inject: ["kill --role delivery-worker --for 60s", "kill --role registry --for 20s"],
+    alsoFires: {
+      RegistryDown: "The registry is away for 20 s, so that messages wait for people who are connected.",
+      RedisDown: "The same, by its cause.",
+      RegistryCold: "Killed, it comes back without its entries.",
+      DegradedDecisionsBudgetBurn: "Those lookups are answered by a fallback.",
+      PendingDeliveriesBacklog: "Those messages wait until the delivery workers are back.",
+    },
     limits:
       "The alert compares with hours of traffic: on a lab that has run for some minutes the share is high at once, on one that has run for an hour it is not.",
   },

@@ -147,6 +147,12 @@ export const PendingDeliveriesBacklog: DegradationMode = {
   drill: {
     kind: "lab",
     inject: ["kill --role delivery-worker", "kill --role registry --for 20s"],
+    alsoFires: {
+      RegistryDown: "The registry is away for 20 s, so that messages wait for people who are connected.",
+      RedisDown: "The same, by its cause.",
+      RegistryCold: "Killed, it comes back without its entries.",
+      DegradedDecisionsBudgetBurn: "Those lookups are answered by a fallback.",
+    },
     limits:
       "What came in while the registry was away counts from its second minute on; the alert needs five minutes more.",
   },

@@ -118,7 +118,14 @@ export const PostgresDown: DegradationMode = {
     whenItFails:
       "If neither server starts, restore the latest backup to a new one, and expect stale entries (PreferencesStale) and ids that the filter knows and Postgres does not. Until then keep Redis as it is: do not deploy, restart or fail over any role.",
   },
-  drill: { kind: "lab", inject: ["kill --role postgres"] },
+  drill: {
+    kind: "lab",
+    inject: ["kill --role postgres"],
+    alsoFires: {
+      DegradedDecisionsBudgetBurn:
+        "Preferences that the cache cannot vouch for are not looked up, but assumed.",
+    },
+  },
   inhibits: ["PostgresPoolExhausted", "PostgresPoolSaturated", "ProbeFailing"],
   panels: ["role-up", "role-failures", "role-response", "postgres-connections", "if-it-dies-postgres"],
   scenarios: [

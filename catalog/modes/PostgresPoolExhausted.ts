@@ -130,7 +130,14 @@ export const PostgresPoolExhausted: DegradationMode = {
     whenItFails:
       "If the sessions come back as fast as they are ended, lock their user out: `alter role name connection limit 5`, and end them once more. As the last resort PAUSE the database in PgBouncer for a moment, so that what is under way ends before more arrives.",
   },
-  drill: { kind: "lab", inject: ["fill-postgres-pool"] },
+  drill: {
+    kind: "lab",
+    inject: ["fill-postgres-pool"],
+    alsoFires: {
+      DegradedDecisionsBudgetBurn:
+        "Preferences that the cache cannot vouch for are not looked up, but assumed.",
+    },
+  },
   inhibits: ["PostgresPoolSaturated", "ProbeFailing"],
   panels: [
     "postgres-used",

@@ -160,7 +160,11 @@ export const PreferencesCacheDown: DegradationMode = {
     whenItFails:
       "Point roles.preferences and the workers at a new, empty cluster. Until then thin the load out at its source, bulk first, until PgBouncer has no waiters: Postgres then answers for all who are left.",
   },
-  drill: { kind: "lab", inject: ["kill-all --role preferences"] },
+  drill: {
+    kind: "lab",
+    inject: ["kill-all --role preferences"],
+    alsoFires: { TokenBucketsDown: "The lab has both roles in one cluster." },
+  },
   inhibits: [
     "RedisDown",
     "RedisHung",

@@ -146,7 +146,17 @@ export const PreferencesDefaulting: DegradationMode = {
     whenItFails:
       "Decide with whoever answers for consent whether channels without urgent notifications are switched off until the cache is back: that is the only way to send nothing unwanted. One-time passwords and fraud alerts go on. Where redisops_preference_exposures_dropped_total rises the record is incomplete: give the workers’ folders more room (maxBytes).",
   },
-  drill: { kind: "lab", inject: ["cut-shard --shard 0", "fill-postgres-pool"] },
+  drill: {
+    kind: "lab",
+    inject: ["cut-shard --shard 0", "fill-postgres-pool"],
+    alsoFires: {
+      RedisClusterSlotsUncovered: "A shard of the cache is cut.",
+      RedisShardDown: "The same, by its cause.",
+      RedisReplicaLost: "The shard’s replica is cut with it.",
+      PostgresPoolExhausted: "Postgres, which the workers ask next, has no connection left for them.",
+      PostgresPoolSaturated: "The same, before it was full.",
+    },
+  },
   inhibits: ["DegradedDecisionsBudgetBurn"],
   panels: [
     "decisions-by-fallback-preferences",

@@ -164,6 +164,10 @@ export const RecoveryFailed: DegradationMode = {
   drill: {
     kind: "lab",
     inject: ["fail-recovery"],
+    alsoFires: {
+      DedupSkipped: "The server refuses the workers’ writes as well, while the rebuild fails.",
+      DegradedDecisionsBudgetBurn: "Those decisions are a fallback’s.",
+    },
     limits:
       "The lab fails a rebuild of the filter only, by a server that refuses its writes; a run that is killed shows the same after 30 seconds.",
   },

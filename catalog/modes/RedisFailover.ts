@@ -151,7 +151,17 @@ export const RedisFailover: DegradationMode = {
     whenItFails:
       "If epochs go on changing, two servers depose each other: the network flaps, or down-after-milliseconds is shorter than the servers’ pauses. Raise it before the next one.",
   },
-  drill: { kind: "lab", inject: ["kill --role dedup"] },
+  drill: {
+    kind: "lab",
+    inject: ["kill --role dedup"],
+    alsoFires: {
+      DedupSkipped:
+        "Until the replica is promoted the filter is away; a drill’s alerts wait for seconds only.",
+      RedisDown: "The same, by its cause.",
+      DegradedDecisionsBudgetBurn: "The workers’ decisions meanwhile are a fallback’s.",
+      RedisReplicaLost: "The promoted replica has none itself until the killed server is back.",
+    },
+  },
   inhibits: [],
   panels: ["failovers", "shard-up", "node-up", "node-uptime", "shard-replicas"],
   scenarios: [

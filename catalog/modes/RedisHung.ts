@@ -107,7 +107,15 @@ export const RedisHung: DegradationMode = {
     whenItFails:
       "SIGKILL the server and start it: the state becomes “refused”, then “loading”. What the last fsync has not written is gone; for sequence follow SequenceRegressed before applications may write.",
   },
-  drill: { kind: "lab", inject: ["hang --role registry"] },
+  drill: {
+    kind: "lab",
+    inject: ["hang --role registry"],
+    alsoFires: {
+      RegistryDown: "What hangs is the registry: its own alert wakes somebody.",
+      RegistryCold: "Entries run out while nothing can prolong them.",
+      DegradedDecisionsBudgetBurn: "Every lookup is answered by a fallback.",
+    },
+  },
   inhibits: ["RedisErrorRateHigh", "RedisReplicaLost", "ProbeFailing"],
   panels: ["role-failures", "role-response", "node-up", "store-failures", "breakers-open"],
   scenarios: [

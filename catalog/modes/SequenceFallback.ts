@@ -139,7 +139,14 @@ export const SequenceFallback: DegradationMode = {
     whenItFails:
       "If the append-only file cannot be read, `redis-check-aof --fix` cuts it at the damage: what was cut are counters that are too low now. Keep the applications away from the server until redisops recover sequence --all has raised them; timestamps do no harm meanwhile. An empty server will do as well: the same command fills it from the messages in Postgres.",
   },
-  drill: { kind: "lab", inject: ["kill --role sequence"] },
+  drill: {
+    kind: "lab",
+    inject: ["kill --role sequence"],
+    alsoFires: {
+      DegradedDecisionsBudgetBurn:
+        "Every id is a fallback’s, which uses the budget up; a ticket silences no page.",
+    },
+  },
   inhibits: ["RedisDown", "RedisHung", "RedisErrorRateHigh", "RedisShardDown", "ProbeFailing"],
   panels: [
     "role-up",

@@ -136,7 +136,14 @@ export const TokenBucketsDown: DegradationMode = {
     whenItFails:
       "Leave it for the morning: the breakers carry the limits. If providers complain, divide limit_per_second by the number of workers in their configuration and deploy that, so that together they stay within the account’s limit.",
   },
-  drill: { kind: "lab", inject: ["kill-all --role token_bucket"] },
+  drill: {
+    kind: "lab",
+    inject: ["kill-all --role token_bucket"],
+    alsoFires: {
+      PreferencesCacheDown: "The lab has both roles in one cluster.",
+      DegradedDecisionsBudgetBurn: "The breaker decides in the buckets’ place; a ticket silences no page.",
+    },
+  },
   inhibits: [
     "ProviderThrottled",
     "RedisDown",

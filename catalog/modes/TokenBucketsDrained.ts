@@ -133,6 +133,10 @@ export const TokenBucketsDrained: DegradationMode = {
   drill: {
     kind: "lab",
     inject: ["drain-buckets"],
+    alsoFires: {
+      NotificationsShedBudgetBurn: "What the empty buckets turn away is shed.",
+      ProviderCapacityExhausted: "Every account’s bucket is drained.",
+    },
     limits: "redisops status shows the tokens and names no mode: the rates that it takes are Prometheus’s.",
   },
   inhibits: [],

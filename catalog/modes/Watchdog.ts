@@ -64,9 +64,10 @@ export const Watchdog: DegradationMode = {
       "Have somebody look at redisops status every few minutes until alerting is back, and say so in the incident channel.",
   },
   drill: {
-    kind: "none",
-    reason:
-      "It fires on the healthy lab. Its absence would need the lab’s own Prometheus to be stopped, and nothing could assert it then.",
+    kind: "lab",
+    inject: ["kill --role prometheus"],
+    limits:
+      "It fires on the healthy lab; the drill brings its absence about. The lab’s Prometheus repeats its alerts every 2 s, so that Alertmanager forgets them after 8 s in place of 4 min.",
   },
   inhibits: [],
   panels: ["modes"],

@@ -6,7 +6,6 @@ import { auditPreferencesCommand } from "./audit-preferences.ts";
 export function auditCommand(finish: (code: number) => void): CommandModule {
   return {
     command: "audit",
-    describe: "Find out afterwards what a degradation did",
     builder: (yargs) =>
       auditDuplicatesCommand(auditPreferencesCommand(yargs, finish), finish).demandCommand(
         1,

@@ -9,7 +9,6 @@ interface CatalogOptions {
 export function catalogCommand(finish: (code: number) => void): CommandModule<object, CatalogOptions> {
   return {
     command: "catalog",
-    describe: "Show what each degradation mode has: metrics, panels, alert, page, recovery, drill",
     builder: (yargs) =>
       yargs
         .option("mode", { type: "string", requiresArg: true, describe: "One mode, with all there is of it" })

@@ -27,7 +27,6 @@ async function show(options: CommonOptions): Promise<number> {
 export function configCommand(finish: (code: number) => void): CommandModule {
   return {
     command: "config",
-    describe: "Check the configuration, or show what is in effect",
     builder: (yargs) =>
       yargs
         .command<CommonOptions>(

@@ -118,7 +118,6 @@ async function push(options: PushOptions): Promise<number> {
 export function dashboardsCommand(finish: (code: number) => void): CommandModule {
   return {
     command: "dashboards",
-    describe: "Write the Grafana boards as files, or bring a Grafana’s boards up to date",
     builder: (yargs) =>
       yargs
         .command<BuildOptions>(

@@ -99,7 +99,6 @@ async function run(options: ExporterFlags): Promise<number> {
 export function exporterCommand(finish: (code: number) => void): CommandModule {
   return {
     command: "exporter",
-    describe: "Serve Prometheus metrics of every configured role, of Postgres and of the providers",
     builder: (yargs) =>
       commonOptions(yargs)
         .hide("json")

@@ -192,7 +192,6 @@ function injectBuilder(yargs: Argv) {
 export function labCommand(finish: (code: number) => void): CommandModule {
   return {
     command: "lab",
-    describe: "Run the whole platform on this machine, and break it (in a checkout)",
     builder: (yargs) =>
       yargs
         .command(

@@ -99,7 +99,6 @@ function declareRuns(yargs: Argv, finish: Finish): void {
 export function recoverCommand(finish: Finish): CommandModule {
   return {
     command: "recover",
-    describe: "Plan a recovery, carry it out with --execute, and look after runs",
     builder: (yargs) => {
       declareRecoveries(yargs, finish);
       declareRuns(yargs, finish);

@@ -11,7 +11,6 @@ const modePosition = { type: "string", demandOption: true, describe: "A mode’s
 export function runbookCommand(finish: (code: number) => void): CommandModule {
   return {
     command: "runbook",
-    describe: "List, read and search the runbooks, one page per degradation mode",
     builder: (yargs) =>
       yargs
         .command<{ json: boolean }>(

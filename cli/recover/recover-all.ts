@@ -9,8 +9,9 @@ import { Probes } from "../../exporters/probes.ts";
 import { platformStatus } from "../../exporters/status.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
 import { ownOptions } from "../../recovery/own-options.ts";
-import { recoveries } from "../../recovery/recoveries.ts";
+import { loadRecovery } from "../../recovery/recoveries.ts";
 import type { Plan, RecoveryContext } from "../../recovery/recovery.ts";
+import { drilledDuration } from "../../runbooks/drilled-duration.ts";
 import { configFlag } from "../options.ts";
 import { aligned, print, printJson, reportError, styled } from "../output.ts";
 import { type RecoverSession, recoverSession } from "./recover-session.ts";
@@ -95,7 +96,7 @@ const waitsFor = (plan: Plan, before: Outcome | undefined) =>
 async function preparedAfter(name: RecoveryName, context: RecoveryContext, before: Outcome | undefined) {
   const end = performance.now() + (before?.status === "done" ? scrapes.wait : 0);
   for (let look = 1; ; look += 1) {
-    const prepared = await preparePlan(recoveries[name], context);
+    const prepared = await preparePlan(await loadRecovery(name), context, drilledDuration(name));
     if (!waitsFor(prepared.plan, before) || performance.now() >= end) return prepared;
     if (look === 1) context.onWarning("waits until Prometheus has seen the new entries, 3 minutes at most");
     await delay(scrapes.interval, undefined, { signal: context.signal }).catch(() => undefined);
@@ -110,7 +111,7 @@ async function recoverOne(
   session: RecoverSession,
   options: ActOptions & { readonly execute: boolean },
 ): Promise<Outcome> {
-  const recovery = recoveries[name];
+  const recovery = await loadRecovery(name);
   const context = session.context(ownOptions(name, {}));
   const about = { recovery: name, because };
   try {

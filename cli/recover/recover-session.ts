@@ -19,7 +19,7 @@ export interface RecoverSession {
 export async function recoverSession(options: CommonOptions): Promise<RecoverSession> {
   const { loadConfig } = await import("../../core/config/load.ts");
   const config = loadConfig(options.config);
-  const view = progressView(options.json);
+  const view = await progressView(options.json);
   const interrupt = interruptible((signal) => {
     view.end();
     note(

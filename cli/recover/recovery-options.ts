@@ -15,6 +15,7 @@ export interface ActOptions extends CommonOptions {
 export interface RecoverOptions extends ActOptions {
   readonly execute: boolean;
   readonly out?: string;
+  readonly group?: string;
 }
 
 const specsOf = (name: RecoveryName): Readonly<Record<string, OptionSpec>> => recoveryCommands[name].options;
@@ -34,6 +35,12 @@ function flagOf({ type, describe, choices, default: standard }: OptionSpec): Opt
 export function checkedRate(rate: number): number {
   if (Number.isFinite(rate) && rate > 0) return rate;
   throw new RedisopsError("USAGE", "--max-rate must be a number of items per second above 0");
+}
+
+/** The name of a group. Throws USAGE for what none could be. */
+function checkedGroup(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/.test(name)) return name;
+  throw new RedisopsError("USAGE", "--group must be up to 100 letters, digits, dots, dashes or underscores");
 }
 
 /** Declares the options of the commands that may act. */
@@ -67,6 +74,13 @@ export function recoverOptions<T>(yargs: Argv<T>, name: RecoveryName): Argv<T & 
       type: "string",
       requiresArg: true,
       describe: "Save the plan in a file, for redisops recover apply",
+    })
+    .option("group", {
+      type: "string",
+      requiresArg: true,
+      coerce: checkedGroup,
+      describe:
+        "Carry it out together with all processes that are given this name: one begins the run, the others help it",
     }) as unknown as Argv<T & RecoverOptions>;
 }
 

@@ -11,23 +11,26 @@ import { showReport } from "./show-report.ts";
 
 /** `redisops recover <name>`: plans, and with --execute acts. Returns the exit code. */
 export async function runRecovery(name: RecoveryName, options: RecoverOptions): Promise<number> {
-  const [{ recoveries }, { executePlan, preparePlan }] = await Promise.all([
-    import("../../recovery/recoveries.ts"),
-    import("../../recovery/engine.ts"),
-  ]);
   if (options.out !== undefined && options.execute) {
     throw new RedisopsError(
       "USAGE",
       "--out saves the plan instead of carrying it out: give --out or --execute",
     );
   }
+  if (options.group !== undefined)
+    return (await import("./run-together.ts")).runTogether(name, options, options.group);
   const own = ownOptions(name, { ...options });
   const session = await recoverSession(options);
-  const recovery = recoveries[name];
+  const [{ loadRecovery }, { executePlan, preparePlan }, { drilledDuration }] = await Promise.all([
+    import("../../recovery/recoveries.ts"),
+    import("../../recovery/engine.ts"),
+    import("../../runbooks/drilled-duration.ts"),
+  ]);
+  const recovery = await loadRecovery(name);
   const context = session.context(own);
   const command = `redisops recover ${name}`;
   try {
-    const { plan, pins, duration } = await preparePlan(recovery, context);
+    const { plan, pins, duration } = await preparePlan(recovery, context, drilledDuration(name));
     const shown = { recovery: name, plan: plainPlan({ plan, duration }) };
     if (!options.json) showPlan(name, plan, duration);
     if (plan.refusal !== undefined) throw plan.refusal;

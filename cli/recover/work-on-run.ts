@@ -8,7 +8,7 @@ import { showReport } from "./show-report.ts";
 
 /** `redisops recover apply <file>`: carries out a saved plan, if it is still right. Returns the exit code. */
 export async function applyPlan(options: ActOptions & { readonly file: string }): Promise<number> {
-  const [{ recoveries }, { executePlan }, { readPlan }] = await Promise.all([
+  const [{ loadRecovery }, { executePlan }, { readPlan }] = await Promise.all([
     import("../../recovery/recoveries.ts"),
     import("../../recovery/engine.ts"),
     import("../../recovery/saved-plan.ts"),
@@ -18,7 +18,7 @@ export async function applyPlan(options: ActOptions & { readonly file: string })
     const { recovery: name, options: own, pins, plan } = readPlan(options.file, session.config);
     if (!options.json) showPlan(name, plan, "as planned");
     const report = await executePlan(
-      recoveries[name],
+      await loadRecovery(name),
       session.context(own),
       plan,
       runSettings(options),
@@ -33,7 +33,7 @@ export async function applyPlan(options: ActOptions & { readonly file: string })
 
 /** `redisops recover resume <run>`: goes on with a run that stopped half-way. Returns the exit code. */
 export async function resume(options: ActOptions & { readonly run: string }): Promise<number> {
-  const [{ recoveries }, { resumeRun }, { findJournal }, { readRun }] = await Promise.all([
+  const [{ loadRecovery }, { resumeRun }, { findJournal }, { readRun }] = await Promise.all([
     import("../../recovery/recoveries.ts"),
     import("../../recovery/engine.ts"),
     import("../../recovery/run/find-runs.ts"),
@@ -43,7 +43,7 @@ export async function resume(options: ActOptions & { readonly run: string }): Pr
   try {
     const entries = await findJournal(session.config, options.run, session.onWarning);
     const { started } = readRun(options.run, entries);
-    const recovery = recoveries[started.recovery];
+    const recovery = await loadRecovery(started.recovery);
     const context = session.context(started.options);
     const report = await resumeRun(recovery, context, options.run, entries, runSettings(options));
     const shown = { recovery: started.recovery, resumed: options.run };
@@ -55,7 +55,7 @@ export async function resume(options: ActOptions & { readonly run: string }): Pr
 
 /** `redisops recover join <run>`: helps a run that is under way elsewhere. Returns the exit code. */
 export async function join(options: CommonOptions & { readonly run: string }): Promise<number> {
-  const [{ recoveries }, { joinRun }, { findJournal }, { readRun }] = await Promise.all([
+  const [{ loadRecovery }, { joinRun }, { findJournal }, { readRun }] = await Promise.all([
     import("../../recovery/recoveries.ts"),
     import("../../recovery/join.ts"),
     import("../../recovery/run/find-runs.ts"),
@@ -66,7 +66,7 @@ export async function join(options: CommonOptions & { readonly run: string }): P
     const entries = await findJournal(session.config, options.run, session.onWarning);
     const journalled = readRun(options.run, entries);
     const context = session.context(journalled.started.options);
-    await joinRun(recoveries[journalled.started.recovery], context, journalled);
+    await joinRun(await loadRecovery(journalled.started.recovery), context, journalled);
     if (options.json) printJson({ joined: options.run, status: "done" });
     else {
       note(`No part of run ${options.run} is left; the process that started it finishes and verifies it.`);

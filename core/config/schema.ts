@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { alertingSection } from "./alerting-section.ts";
+import { capacitySection } from "./capacity-section.ts";
 import { address, httpUrl, labelName, positiveDuration } from "./fields.ts";
 import { grafanaSection } from "./grafana-section.ts";
 import { kafkaSection } from "./kafka-section.ts";
@@ -60,6 +61,7 @@ export const configSchema = z
     alerting: alertingSection,
     grafana: grafanaSection.optional(),
     oncall: oncallSection,
+    capacity: capacitySection,
     thresholds: thresholdsSection.default({}),
     recovery: recoverySection,
     state_dir: z

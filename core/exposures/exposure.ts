@@ -10,6 +10,9 @@ export interface Exposure {
 /** Ending of the files that exposures are recorded in. */
 export const segmentSuffix = ".jsonl";
 
+/** Bytes that a folder of exposures may hold when nothing else is said. */
+export const defaultExposureBytes = 268_435_456;
+
 /** Longest line that is written or read, in bytes. */
 export const maxLineBytes = 16_384;
 

@@ -1,8 +1,9 @@
-import { type BaseOptions, Consumer } from "@platformatic/kafka";
+import type { BaseOptions, Consumer } from "@platformatic/kafka";
 import type { KafkaConfig } from "../config/kafka-section.ts";
 import { readTlsFiles } from "../config/tls-files.ts";
 import { withDeadline } from "../deadline.ts";
 import { RedisopsError } from "../errors.ts";
+import { kafkaLibrary } from "./client-library.ts";
 import { kafkaError } from "./kafka-error.ts";
 import { RawFetches } from "./raw-fetch.ts";
 
@@ -95,6 +96,7 @@ export function connectKafka(config: KafkaConfig, timeouts: KafkaTimeouts = kafk
     target,
     timeouts,
     openReader: ({ reusesBytes = false } = {}) => {
+      const { Consumer } = kafkaLibrary();
       // The group's name is never used: nothing joins or commits.
       const consumer = new Consumer({ ...options, groupId: "redisops-recovery", maxWaitTime: 500 });
       const fetches = new RawFetches(options, reusesBytes);

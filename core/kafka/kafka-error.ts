@@ -1,6 +1,6 @@
-import { AuthenticationError, NetworkError, TimeoutError, UserError } from "@platformatic/kafka";
 import type { ErrorCodeName } from "../error-codes.ts";
 import { messageOf, RedisopsError } from "../errors.ts";
+import { kafkaLibrary } from "./client-library.ts";
 
 const denied = [
   "SASL_AUTHENTICATION_FAILED",
@@ -33,6 +33,7 @@ export function findWrapped(error: unknown, property: "apiId" | "code", value: s
 }
 
 function verdictOf(error: Error): Verdict {
+  const { AuthenticationError, NetworkError, TimeoutError, UserError } = kafkaLibrary();
   const says = (apiId: string) => findWrapped(error, "apiId", apiId) !== undefined;
   const is = (code: string) => findWrapped(error, "code", code) !== undefined;
   if (denied.some(says) || is(AuthenticationError.code)) {

@@ -1,4 +1,5 @@
-import { type BaseOptions, ConnectionPool, fetchV17, type Reader } from "@platformatic/kafka";
+import type { BaseOptions, ConnectionPool, Reader } from "@platformatic/kafka";
+import { kafkaLibrary } from "./client-library.ts";
 
 const EMPTY = Buffer.alloc(0);
 
@@ -15,6 +16,7 @@ export class RawFetches {
 
   /** `reuses`: the bytes of an answer serve for the next one, so that nothing has to be collected. */
   constructor(options: BaseOptions, reuses: boolean) {
+    const { ConnectionPool, fetchV17 } = kafkaLibrary();
     this.#reuses = reuses;
     this.pool = new ConnectionPool(options.clientId, options);
     this.pool.on("connecting", ({ connection }) => {

@@ -1,10 +1,6 @@
-import {
-  type Consumer,
-  FetchIsolationLevels,
-  ListOffsetTimestamps,
-  ResponseError,
-} from "@platformatic/kafka";
+import type { Consumer } from "@platformatic/kafka";
 import { RedisopsError } from "../errors.ts";
+import { kafkaLibrary } from "./client-library.ts";
 import type { KafkaConnection, KafkaReader } from "./connect.ts";
 import { findWrapped, kafkaError } from "./kafka-error.ts";
 import { BadRecordsError, type RecordBatches, type RecordVisitor, visitRecords } from "./record-batches.ts";
@@ -82,12 +78,12 @@ export async function topicPartitions(kafka: KafkaConnection, topic: string): Pr
       const found = metadata.topics.get(topic);
       if (found === undefined) throw topicMissing(kafka, topic);
       const positions = async (timestamp: bigint): Promise<readonly (bigint | undefined)[]> => {
-        const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
+        const isolationLevel = kafkaLibrary().FetchIsolationLevels.READ_COMMITTED;
         const offsets = await reader.consumer.listOffsets({ topics: [topic], timestamp, isolationLevel });
         return offsets.get(topic) ?? [];
       };
-      const low = await positions(ListOffsetTimestamps.EARLIEST);
-      const high = await positions(ListOffsetTimestamps.LATEST);
+      const low = await positions(kafkaLibrary().ListOffsetTimestamps.EARLIEST);
+      const high = await positions(kafkaLibrary().ListOffsetTimestamps.LATEST);
       const partitions = Array.from({ length: found.partitionsCount }, (_, partition) => ({
         partition,
         low: Number(low[partition] ?? 0n),
@@ -180,7 +176,7 @@ class PartitionReading {
       if (end === position) {
         // The broker has waited in vain. Where it says that the position to end at is there all the same, no record is left
         // before it.
-        if (++silence >= 2 && (await this.#endpoint(ListOffsetTimestamps.LATEST)) >= to)
+        if (++silence >= 2 && (await this.#endpoint(kafkaLibrary().ListOffsetTimestamps.LATEST)) >= to)
           return this.#finish(to);
         next = this.#fetch(position);
         continue;
@@ -247,7 +243,7 @@ class PartitionReading {
               maxWaitTime: MAX_WAIT_MS,
               minBytes: 1,
               maxBytes: fetchBytes,
-              isolationLevel: FetchIsolationLevels.READ_COMMITTED,
+              isolationLevel: kafkaLibrary().FetchIsolationLevels.READ_COMMITTED,
               topics: [
                 {
                   topicId: this.#topicId,
@@ -278,7 +274,10 @@ class PartitionReading {
       }
       return {
         batches: none,
-        resumeAt: this.#firstAfter(position, await this.#endpoint(ListOffsetTimestamps.EARLIEST)),
+        resumeAt: this.#firstAfter(
+          position,
+          await this.#endpoint(kafkaLibrary().ListOffsetTimestamps.EARLIEST),
+        ),
       };
     } catch (error) {
       throw kafkaError(error, kafka.target);
@@ -298,7 +297,7 @@ class PartitionReading {
 
   async #endpoint(timestamp: bigint): Promise<number> {
     const { kafka, topic, partition } = this.#options;
-    const isolationLevel = FetchIsolationLevels.READ_COMMITTED;
+    const isolationLevel = kafkaLibrary().FetchIsolationLevels.READ_COMMITTED;
     const partitions = { [topic]: [partition] };
     const offsets = await this.#reader.call(
       () => this.#reader.consumer.listOffsets({ topics: [topic], partitions, timestamp, isolationLevel }),
@@ -311,7 +310,7 @@ class PartitionReading {
 /** The answer that came with an error which says no more than that the position is not there. */
 function outOfRange(error: unknown): FetchResponse | undefined {
   if (findWrapped(error, "apiId", "OFFSET_OUT_OF_RANGE") === undefined) return undefined;
-  const carrier = findWrapped(error, "code", ResponseError.code);
+  const carrier = findWrapped(error, "code", kafkaLibrary().ResponseError.code);
   if (carrier === undefined || !("response" in carrier)) return undefined;
   return carrier.response as FetchResponse;
 }

@@ -1,4 +1,4 @@
-import { compressionsAlgorithmsByBitmask } from "@platformatic/kafka";
+import { kafkaLibrary } from "./client-library.ts";
 
 /** The bytes are no records that this reader understands. */
 export class BadRecordsError extends Error {
@@ -166,7 +166,7 @@ function visitBatch(
 }
 
 function decompress(bytes: Buffer, compression: number): Buffer {
-  const algorithm = compressionsAlgorithmsByBitmask[compression];
+  const algorithm = kafkaLibrary().compressionsAlgorithmsByBitmask[compression];
   if (algorithm === undefined)
     throw new BadRecordsError(`records are compressed in an unknown way, ${compression}`);
   try {

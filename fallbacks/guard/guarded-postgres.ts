@@ -163,14 +163,17 @@ export class GuardedPostgres {
     let timer: NodeJS.Timeout | undefined;
     let answered = false;
     const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => {
-        // An answer that came while this process was stalled is read first, as in DeadlineQueue.
-        setImmediate(() => {
-          if (answered) return;
-          cancelStatement(client, this.#host, this.#port);
-          reject(new Error(noAnswer));
-        });
-      }, end - performance.now());
+      timer = setTimeout(
+        () => {
+          // An answer that came while this process was stalled is read first, as in DeadlineQueue.
+          setImmediate(() => {
+            if (answered) return;
+            cancelStatement(client, this.#host, this.#port);
+            reject(new Error(noAnswer));
+          });
+        },
+        Math.max(1, end - performance.now()),
+      );
     });
     try {
       const result = await Promise.race([client.query<Row>(query), late]);

@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Registry, register } from "prom-client";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
-import { type Exposure, exposureLine, maxLineBytes, segmentSuffix } from "../../core/exposures/exposure.ts";
+import {
+  defaultExposureBytes,
+  type Exposure,
+  exposureLine,
+  maxLineBytes,
+  segmentSuffix,
+} from "../../core/exposures/exposure.ts";
 import { segmentPaths } from "../../core/exposures/segments.ts";
 import { DeadlineQueue, type Expiring } from "../guard/deadline-queue.ts";
 import { type CounterSeries, Signals } from "../signals/signals.ts";
@@ -98,7 +104,7 @@ export class ExposureLog {
   /** Throws EXPOSURES_UNAVAILABLE when the folder cannot be made or read. */
   constructor(options: ExposureLogOptions) {
     this.#directory = options.directory;
-    this.#maxBytes = options.maxBytes ?? 268_435_456;
+    this.#maxBytes = options.maxBytes ?? defaultExposureBytes;
     this.#segmentBytes = options.segmentBytes ?? 16_777_216;
     this.#segmentAgeMs = options.segmentAgeMs ?? 60_000;
     const signals = Signals.of(options.metrics ?? register);

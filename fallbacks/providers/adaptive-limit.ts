@@ -2,9 +2,9 @@
  * Share of the present rate that is kept after a 429 (the multiplicative decrease). Between TCP's halves (RFC 5681: 0.5;
  * CUBIC, RFC 9438: 0.7): what is given away is climbed back in about twelve seconds.
  */
-const keptShare = 0.7;
+export const keptShare = 0.7;
 /** Requests per second that each accepted request adds (the additive increase): at full use 3 % of the rate a second. */
-const raise = 0.03;
+export const raise = 0.03;
 /** Most that one accepted request adds, as a share of the rate: a slow sender meets one overload in 60 requests at most. */
 const maxRaiseShare = 0.005;
 /**

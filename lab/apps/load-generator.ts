@@ -1,9 +1,9 @@
+import { seededRandom } from "../../core/seeded-random.ts";
 import { changed, rateChange } from "../platform/settings.ts";
 import { runApp } from "./app.ts";
 import { MessageLoad } from "./message-load.ts";
 import { NotificationLoad } from "./notification-load.ts";
 import { Pace } from "./pace.ts";
-import { seededRandom } from "./random.ts";
 
 /** Sends messages to the app servers and notifications to the workers, and keeps the books of both. */
 await runApp(async ({ settings }) => {

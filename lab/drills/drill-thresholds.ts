@@ -1,5 +1,6 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
 import type { Signal } from "../../catalog/signal.ts";
+import { parseDuration } from "../../core/duration.ts";
 import { type EffectiveThresholds, effectiveThresholds } from "../../core/signal/thresholds.ts";
 
 /** The longest window in a drill: ten scrapes of the lab. A window of minutes would keep a condition for minutes. */
@@ -11,6 +12,12 @@ const own: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   // seconds before the epoch changes, which may be before that minute.
   RedisFailover: { moment: "1m", around: "90s", shown: "1m" },
 };
+
+/**
+ * Events per second from which a budget's use is concluded in a drill: less than a lab has over seconds, and more than what it has
+ * done for half an hour comes to over the day of a ticket, which would fire for hours otherwise.
+ */
+const concludedFrom = 5;
 
 /** The names of the thresholds that a signal uses as windows. */
 function windowNames(signal: Signal): string[] {
@@ -29,15 +36,33 @@ function windowNames(signal: Signal): string[] {
   }
 }
 
-/** What redisops.yaml says of thresholds for drills: windows that end soon after their cause, and nothing else. */
+/**
+ * How long an alert waits in a drill, in seconds, by how long it waits in the catalog at most: in the same order, so that what
+ * silences an alert is still there first, and at least one evaluation.
+ */
+const waits = [
+  [0, 0],
+  [60, 2],
+  [120, 4],
+  [300, 6],
+  [Number.POSITIVE_INFINITY, 8],
+] as const;
+
+function drillFor(catalogFor: string | number): string {
+  const seconds = parseDuration(String(catalogFor)) / 1_000;
+  return `${waits.find(([longest]) => seconds <= longest)?.[1] ?? 0}s`;
+}
+
+/** What redisops.yaml says of thresholds for drills: alerts that wait for seconds, windows that end soon after their cause. */
 export function drillOverrides(
   modes: readonly DegradationMode[],
-): Readonly<Record<string, Record<string, string>>> {
+): Readonly<Record<string, Record<string, string | number>>> {
   return Object.fromEntries(
-    modes.flatMap((mode) => {
-      const windows = Object.fromEntries(windowNames(mode.signal).map((name) => [name, window]));
-      const shorter = { ...windows, ...own[mode.id] };
-      return Object.keys(shorter).length === 0 ? [] : [[mode.id, shorter]];
+    modes.map((mode) => {
+      const { signal } = mode;
+      const windows = Object.fromEntries(windowNames(signal).map((name) => [name, window]));
+      const traffic = signal.kind === "burn-rate" ? { [signal.minRate]: concludedFrom } : {};
+      return [mode.id, { ...windows, ...traffic, ...own[mode.id], for: drillFor(mode.thresholds.for.value) }];
     }),
   );
 }

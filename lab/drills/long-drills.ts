@@ -1,5 +1,5 @@
 import type { DegradationMode } from "../../catalog/mode.ts";
-import type { Drill } from "./drill.ts";
+import type { Drill } from "../../operations/drills/drill.ts";
 
 /**
  * Modes whose drill only waits for longer than another one does, with what `make test` proves of them all the same. They

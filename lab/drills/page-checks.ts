@@ -3,11 +3,12 @@ import { exitCodes } from "../../core/error-codes.ts";
 import { messageOf } from "../../core/errors.ts";
 import { effectiveThresholds } from "../../core/signal/thresholds.ts";
 import { panelQueries } from "../../dashboards/queries.ts";
+import type { CommandOutcome } from "../../operations/drills/target.ts";
 import { comparedValue, conditionsOf } from "../../runbooks/conditions.ts";
 import { metricsNamedIn } from "../../runbooks/prose.ts";
 import { type PageCommand, pageCommands } from "../../runbooks/verified.ts";
 import { waitUntil } from "../wait.ts";
-import { type CommandOutcome, runPageCommand } from "./page-command.ts";
+import { runPageCommand } from "./page-command.ts";
 import { instantQuery, seriesWithin } from "./promql.ts";
 import { missingLine } from "./shown-lines.ts";
 import type { Stage } from "./stage.ts";
@@ -36,6 +37,14 @@ export class PageCommands {
       if (problem !== undefined) problems.push(problem);
     }
     return problems;
+  }
+
+  /** Runs the plan of a mode's remedy, or the remedy, and says what is wrong with it. */
+  async remedy(mode: DegradationMode, part: "plan" | "execute") {
+    const [command] = pageCommands(mode).filter((each) => each.part === part);
+    if (command === undefined) throw new Error(`${mode.id} has no command to ${part}`);
+    const problem = await this.#checkOne(mode, command);
+    return { code: this.#latest.get(command.command)?.code ?? null, problem };
   }
 
   async #checkOne(mode: DegradationMode, { part, command, shows }: PageCommand) {

@@ -1,21 +1,21 @@
 import { spawn } from "node:child_process";
 import { dirname } from "node:path";
+import type { CommandOutcome } from "../../operations/drills/target.ts";
 import { redisopsCommand } from "../checkout.ts";
 import { killTree } from "../process-tree.ts";
-
-/** How a command ended. */
-export interface CommandOutcome {
-  /** The exit code; null where a signal ended it. */
-  readonly code: number | null;
-  /** All that it wrote, to stdout and stderr, as it came. */
-  readonly output: string;
-}
 
 /** Longest time for a command, in milliseconds; a rebuild of the lab's filter takes seconds. */
 const deadlineMs = 120_000;
 
-/** Runs a command of a page as a user would who has set REDISOPS_CONFIG: `redisops` is the command line of this checkout. */
-export function runPageCommand(command: string, configFile: string): Promise<CommandOutcome> {
+/**
+ * Runs a command of a page as a user would who has set REDISOPS_CONFIG: `redisops` is the command line of this checkout. The
+ * signal ends it at once.
+ */
+export function runPageCommand(
+  command: string,
+  configFile: string,
+  signal?: AbortSignal,
+): Promise<CommandOutcome> {
   const [program = "", ...words] = command.trim().split(/\s+/);
   const [node, ...first] = program === "redisops" ? redisopsCommand : [program];
   return new Promise((resolve, reject) => {
@@ -30,13 +30,17 @@ export function runPageCommand(command: string, configFile: string): Promise<Com
     };
     child.stdout.setEncoding("utf8").on("data", keep);
     child.stderr.setEncoding("utf8").on("data", keep);
-    const timer = setTimeout(() => {
+    const end = (why: string) => {
       if (child.pid !== undefined && child.exitCode === null) killTree(child.pid);
-      keep(`\n(ended after ${deadlineMs / 1000} s)`);
-    }, deadlineMs);
+      keep(`\n(${why})`);
+    };
+    const timer = setTimeout(() => end(`ended after ${deadlineMs / 1000} s`), deadlineMs);
+    const onAbort = () => end("interrupted");
+    signal?.addEventListener("abort", onAbort, { once: true });
     child.once("error", reject);
     child.once("close", (code) => {
       clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
       resolve({ code, output });
     });
   });

@@ -1,13 +1,15 @@
 import type { RedisRole } from "../../catalog/roles.ts";
+import type { Drill } from "../../operations/drills/drill.ts";
+import { alone } from "../../operations/drills/schedule.ts";
 import type { FaultName } from "../platform/faults.ts";
-import type { Drill } from "./drill.ts";
+
 import { faultOf } from "./fault-words.ts";
 
 /** Drills of one lane follow one another; lanes run beside one another, as their faults do not reach across. */
-export type Lane = "registry" | "counters" | "filter" | "cluster" | "alone";
+export type Lane = "registry" | "counters" | "filter" | "cluster" | typeof alone;
 
 /** Roles that one lane's faults act on, and no other's. */
-const laneRoles: Readonly<Record<Exclude<Lane, "alone">, readonly RedisRole[]>> = {
+const laneRoles: Readonly<Record<Exclude<Lane, typeof alone>, readonly RedisRole[]>> = {
   registry: ["registry"],
   counters: ["rate_limit", "sequence"],
   filter: ["dedup"],
@@ -39,30 +41,18 @@ const byTarget: Readonly<Partial<Record<string, Lane>>> = {
 
 function laneOfFault(words: string): Lane {
   const { fault, role } = faultOf(words);
-  return (role === undefined ? byFault[fault] : byTarget[role]) ?? "alone";
+  return (role === undefined ? byFault[fault] : byTarget[role]) ?? alone;
 }
 
 /** The lane of a drill; what reaches several of them, as Postgres does, runs alone. */
 export function laneOf({ inject }: Drill): Lane {
-  const [lane = "alone", ...others] = new Set(inject.map(laneOfFault));
-  return others.length === 0 ? lane : "alone";
+  const [lane = alone, ...others] = new Set(inject.map(laneOfFault));
+  return others.length === 0 ? lane : alone;
 }
 
 /** Whether a series may come from a drill's faults: other roles' may come from another lane's. */
 export function concerns(drill: Drill, labels: Readonly<Record<string, string>>): boolean {
   const lane = laneOf(drill);
-  if (lane === "alone" || labels.role === undefined) return true;
+  if (lane === alone || labels.role === undefined) return true;
   return (laneRoles[lane] as readonly string[]).includes(labels.role);
-}
-
-/** Runs all drills, each once; first the lanes beside one another, then those that run alone. */
-export async function inLanes(drills: readonly Drill[], run: (drill: Drill) => Promise<void>): Promise<void> {
-  const lanes = Map.groupBy(drills, laneOf);
-  const alone = lanes.get("alone") ?? [];
-  lanes.delete("alone");
-  const follow = async (own: readonly Drill[]) => {
-    for (const drill of own) await run(drill);
-  };
-  await Promise.all([...lanes.values()].map(follow));
-  await follow(alone);
 }

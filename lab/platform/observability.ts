@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { redisopsCommand } from "../checkout.ts";
@@ -25,14 +26,22 @@ export interface GeneratedAlerts {
   readonly alertmanager: string;
 }
 
-/** Generates the alerts by the command that a user would run. Rejects with what the command says. */
-export async function generateAlerts(platform: ObservedPlatform): Promise<GeneratedAlerts> {
+/**
+ * Generates the alerts by the command that a user would run, and lets `change` have its way with the rules. Rejects with what
+ * the command says.
+ */
+export async function generateAlerts(
+  platform: ObservedPlatform,
+  change?: (rules: string) => string,
+): Promise<GeneratedAlerts> {
   const out = join(platform.folder, "generated");
   const [program, ...words] = redisopsCommand;
   await run(program, [...words, "generate", "alerts", "--config", platform.configFile, "--out", out], {
     ...(platform.env !== undefined && { env: platform.env }),
   });
-  return { rules: join(out, "redisops.rules.yml"), alertmanager: join(out, "alertmanager.yml") };
+  const rules = join(out, "redisops.rules.yml");
+  if (change !== undefined) await writeFile(rules, change(await readFile(rules, "utf8")));
+  return { rules, alertmanager: join(out, "alertmanager.yml") };
 }
 
 /** Starts `redisops exporter`, which listens on `address` by its configuration. */
@@ -56,6 +65,10 @@ export interface AlertingOptions {
   readonly alerts: GeneratedAlerts;
   /** The port that the configuration names as Prometheus's. */
   readonly prometheusPort: number;
+  /** A free port unless given. */
+  readonly alertmanagerPort?: number;
+  /** How long a firing alert is left unsaid again, as Prometheus' flag takes it; its default unless given. */
+  readonly resendDelay?: string | undefined;
   /** Between two scrapes and two evaluations, as Prometheus writes durations. */
   readonly interval: string;
   readonly scrape: readonly ScrapeJob[];
@@ -66,7 +79,10 @@ export async function startAlerting(
   workspace: Workspace,
   options: AlertingOptions,
 ): Promise<{ alertmanager: AlertmanagerServer; prometheus: PrometheusServer }> {
-  const alertmanager = await startAlertmanager(workspace, { configFile: options.alerts.alertmanager });
+  const alertmanager = await startAlertmanager(workspace, {
+    configFile: options.alerts.alertmanager,
+    ...(options.alertmanagerPort !== undefined && { port: options.alertmanagerPort }),
+  });
   const prometheus = await startPrometheus(workspace, {
     port: options.prometheusPort,
     scrapeInterval: options.interval,
@@ -74,6 +90,9 @@ export async function startAlerting(
     ruleFiles: [options.alerts.rules],
     scrape: options.scrape,
     alertmanager: alertmanager.address,
+    ...(options.resendDelay !== undefined && {
+      flags: [`--rules.alert.resend-delay=${options.resendDelay}`],
+    }),
   });
   return { alertmanager, prometheus };
 }

@@ -25,6 +25,7 @@ export interface PlatformAddresses {
   /** As `exporter.probe_timeout`; its default unless given. */
   readonly probeTimeout?: string | undefined;
   readonly prometheus: string;
+  readonly alertmanager: string;
   readonly stateDir: string;
   /** For each secret the file that holds it. */
   readonly secrets: Readonly<Record<PlatformSecret, string>>;
@@ -126,6 +127,7 @@ export function platformConfig(addresses: PlatformAddresses): string {
       ...(addresses.probeTimeout !== undefined && { probe_timeout: addresses.probeTimeout }),
     },
     prometheus: { url: addresses.prometheus },
+    alertmanager: { url: addresses.alertmanager },
     alerting: {
       runbook_base_url: pathToFileURL(join(checkout, "runbooks")).href,
       group_wait: "1s",

@@ -4,7 +4,7 @@ import type { ThresholdOverrides } from "../../core/config/thresholds-section.ts
 import { connectionEventsTopic } from "../../core/registry/connection-event.ts";
 import { type KafkaServer, startKafka } from "../servers/kafka.ts";
 import { KafkaUnavailableError, kafkaJarsCached, kafkaPrograms } from "../servers/kafka-artifacts.ts";
-import { startWebhookReceiver } from "../servers/webhook-receiver.ts";
+import { startWebhookReceiver, type WebhookReceiver } from "../servers/webhook-receiver.ts";
 import type { Workspace } from "../workspace.ts";
 import { inStartOrder, planApps, startApp } from "./apps.ts";
 import { askApp } from "./ask-app.ts";
@@ -35,6 +35,10 @@ export interface PlatformOptions {
   readonly thresholds?: ThresholdOverrides | undefined;
   /** How long probes wait, as `exporter.probe_timeout`; its default unless given. */
   readonly probeTimeout?: string | undefined;
+  /** Changes the generated rules before Prometheus reads them. */
+  readonly rules?: ((text: string) => string) | undefined;
+  /** How long Prometheus leaves a firing alert unsaid again, as its flag takes it; its default unless given. */
+  readonly resendDelay?: string | undefined;
   readonly stopwatch: Stopwatch;
   readonly say: (line: string) => void;
   /** Told of every process as soon as it is ready. */
@@ -46,6 +50,8 @@ export interface Platform extends FaultyPlatform {
   readonly settings: PlatformSettings;
   readonly postgres: Stores["postgres"];
   readonly addresses: Readonly<Record<string, string>>;
+  /** Where Alertmanager's notifications go. */
+  readonly webhooks: WebhookReceiver;
   /** Why there is no Kafka; undefined where there is. */
   readonly withoutKafka: string | undefined;
   /** Changes the load. Answers the rates from now on. */
@@ -56,6 +62,7 @@ export interface Platform extends FaultyPlatform {
 interface Ports {
   readonly exporter: number;
   readonly prometheus: number;
+  readonly alertmanager: number;
   readonly kafka: number;
 }
 
@@ -106,9 +113,11 @@ class PlatformStart {
     const ports: Ports = {
       exporter: await workspace.port(),
       prometheus: await workspace.port(),
+      alertmanager: await workspace.port(),
       kafka: await workspace.port(),
     };
     const apps = await planApps(workspace);
+    const webhooks = await startWebhookReceiver(workspace);
     const withoutKafka = await kafkaProblem(say);
     const broker =
       withoutKafka === undefined
@@ -121,7 +130,7 @@ class PlatformStart {
       const stores = await startStores(workspace, stopwatch, (postgres) => createDatabase(postgres, sizes));
       this.add(storeMembers(stores));
       const kafka = withoutKafka === undefined ? [`127.0.0.1:${ports.kafka}`] : [];
-      const configFile = await this.#writeConfig(name, folder, ports, apps, stores, kafka);
+      const configFile = await this.#writeConfig(name, folder, ports, apps, stores, kafka, webhooks);
       const settings: PlatformSettings = {
         ...sizes,
         configFile,
@@ -138,7 +147,7 @@ class PlatformStart {
     };
     // Kafka is the slowest to start and nothing waits for it, except the end of the start.
     const [{ stores, settings, addresses }] = await Promise.all([rest(), broker]);
-    return this.#finish(stores, settings, addresses, withoutKafka);
+    return this.#finish(stores, settings, addresses, webhooks, withoutKafka);
   }
 
   async #writeConfig(
@@ -148,11 +157,11 @@ class PlatformStart {
     apps: readonly AppSettings[],
     stores: Stores,
     kafka: readonly string[],
+    webhooks: WebhookReceiver,
   ): Promise<string> {
     const local = ({ port }: { readonly port: number }) => `127.0.0.1:${port}`;
     const standIn = apps.find(({ kind }) => kind === "provider-stand-in");
     if (standIn === undefined) throw new Error("the platform has no provider stand-in");
-    const webhooks = await startWebhookReceiver(this.#workspace);
     const secrets = await writeSecrets(this.#workspace, {
       "postgres-password": stores.postgres.password,
       "page-webhook": `${webhooks.url}/page`,
@@ -176,6 +185,7 @@ class PlatformStart {
       thresholds: this.#options.thresholds,
       probeTimeout: this.#options.probeTimeout,
       prometheus: `http://127.0.0.1:${ports.prometheus}`,
+      alertmanager: `http://127.0.0.1:${ports.alertmanager}`,
       stateDir: join(folder, "state"),
       secrets,
     });
@@ -192,7 +202,7 @@ class PlatformStart {
     const observed = { configFile, folder };
     const exporter = `127.0.0.1:${ports.exporter}`;
     const [alerts] = await Promise.all([
-      generateAlerts(observed),
+      generateAlerts(observed, this.#options.rules),
       Member.start({ name: "exporter", part: "redisops exporter", port: ports.exporter }, () =>
         startExporter(workspace, observed, exporter),
       ).then((member) => this.add(member)),
@@ -200,6 +210,8 @@ class PlatformStart {
     const { alertmanager, prometheus } = await startAlerting(workspace, {
       alerts,
       prometheusPort: ports.prometheus,
+      alertmanagerPort: ports.alertmanager,
+      resendDelay: this.#options.resendDelay,
       interval: labInterval,
       scrape: [
         { job: "redisops", targets: [exporter] },
@@ -231,6 +243,7 @@ class PlatformStart {
     stores: Stores,
     settings: PlatformSettings,
     addresses: Readonly<Record<string, string>>,
+    webhooks: WebhookReceiver,
     withoutKafka: string | undefined,
   ): Platform {
     const [standIn] = appsOf(settings, "provider-stand-in");
@@ -241,6 +254,7 @@ class PlatformStart {
       settings,
       postgres: stores.postgres,
       addresses,
+      webhooks,
       withoutKafka,
       throttle: (provider, account, refuse) =>
         askApp<string[]>(standIn, "/limit", { provider, account, ...(refuse && { perSecond: 0 }) }),

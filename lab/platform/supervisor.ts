@@ -10,7 +10,7 @@ import { type FaultName, faults } from "./faults.ts";
 import type { Member } from "./member.ts";
 import { inFixedOrder } from "./member-order.ts";
 import { withNameLocked } from "./name-lock.ts";
-import { type Platform, startPlatform } from "./platform.ts";
+import { type Platform, type PlatformOptions, startPlatform } from "./platform.ts";
 import { identify, labMark } from "./process-identity.ts";
 import { type RateChange, rateChange } from "./settings.ts";
 import {
@@ -31,6 +31,10 @@ import { Stopwatch } from "./stopwatch.ts";
 export interface SuperviseOptions {
   readonly name: string;
   readonly rates?: RateChange | undefined;
+  /** What a lab for drills has otherwise than the usual one. */
+  readonly platform?: Pick<PlatformOptions, "thresholds" | "probeTimeout" | "rules" | "resendDelay">;
+  /** Told of the platform when it is up. */
+  readonly onPlatform?: (platform: Platform, faults: FaultInjector, workspace: Workspace) => void;
   /** The file that the output of a supervisor in the background goes to. */
   readonly log?: string | undefined;
   /** Told what goes on, line by line. */
@@ -104,6 +108,7 @@ class Supervisor {
     });
     const stopwatch = new Stopwatch(say);
     const platform = await startPlatform(this.#workspace, {
+      ...options.platform,
       name,
       rates,
       stopwatch,
@@ -118,6 +123,7 @@ class Supervisor {
     this.#faults = new FaultInjector(platform, say, () => this.#record());
     this.#startSeconds = Number(stopwatch.seconds.toFixed(1));
     this.#enter("up");
+    options.onPlatform?.(platform, this.#faults, this.#workspace);
     return this.status();
   }
 

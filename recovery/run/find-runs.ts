@@ -1,4 +1,4 @@
-import { recoveryRoles } from "../../catalog/recoveries.ts";
+import { type RecoveryName, recoveryRoles } from "../../catalog/recoveries.ts";
 import type { Config } from "../../core/config/schema.ts";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { ReconnectingPostgres } from "../../core/postgres/reconnecting.ts";
@@ -121,6 +121,32 @@ async function journalsInPostgres(config: Config, database: ReconnectingPostgres
     );
     return rows;
   });
+}
+
+/** The latest run that was begun by a process of a group; undefined where there is none yet. */
+export async function findGroupRun(
+  config: Config,
+  recovery: RecoveryName,
+  group: string,
+): Promise<string | undefined> {
+  const { postgres } = config;
+  if (postgres === undefined) return undefined;
+  const { journal } = runTables(postgres);
+  return withDatabase(config, (database) =>
+    database.work(async (client) => {
+      const { rows: found } = await client.query<{ there: boolean }>(
+        "SELECT to_regclass($1) IS NOT NULL AS there",
+        [journal],
+      );
+      if (found[0]?.there !== true) return undefined;
+      const { rows } = await client.query<{ run: string }>(
+        `SELECT run FROM ${journal} WHERE line = 0 AND entry->>'group' = $1 AND entry->>'recovery' = $2
+         ORDER BY at DESC LIMIT 1`,
+        [group, recovery],
+      );
+      return rows[0]?.run;
+    }),
+  );
 }
 
 /** What is listed of a run; undefined for a journal that is none. */

@@ -18,6 +18,8 @@ export interface StartedEntry {
   readonly options: Readonly<Record<string, unknown>>;
   readonly pins: readonly Pin[];
   readonly maxRate?: number;
+  /** What the processes that share the run know it by. */
+  readonly group?: string;
 }
 
 /** One line of a run's journal. Every line is on disk before the run goes on. */
@@ -56,7 +58,7 @@ export type NewEntry = JournalEntry extends infer Entry
 const journalsRead = 20;
 
 /** Folder of what redisops keeps on this machine. */
-export function stateFolder(config: Config): string {
+export function stateFolder(config: Pick<Config, "state_dir">): string {
   return (
     config.state_dir ?? join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "redisops")
   );

@@ -103,7 +103,12 @@ export class RunSession<Details, Name extends RecoveryName> {
     const attempt = attempts === 0 ? id : `${id}.${attempts}`;
     const announced = { kind: "recovery", name: recovery.name, role: recovery.role, run: attempt } as const;
     this.#visible = await announce(config.postgres, announced, onWarning);
-    this.#endAnnotation = annotate(config, { recovery: recovery.name, role: recovery.role, id }, onWarning);
+    const mark = {
+      kind: "recovery" as const,
+      tags: [`role:${recovery.role}`, `recovery:${recovery.name}`],
+      text: `recover ${recovery.name}, run ${id}`,
+    };
+    this.#endAnnotation = annotate(config, mark, onWarning);
   }
 
   /** What stopped the run, for the reader: with how to go on where anything may have been written. */

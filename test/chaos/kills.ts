@@ -3,12 +3,12 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { seededRandom } from "../../core/seeded-random.ts";
 import { lockLease } from "../../recovery/lock/role-lock.ts";
 import { readJournal } from "../../recovery/run/journal.ts";
 import { readRun } from "../../recovery/run/run-state.ts";
 import { patience } from "../fixtures/processes.ts";
 import { type Outcome, RedisopsChild } from "../fixtures/redisops-child.ts";
-import { seededRandom } from "../fixtures/seeded-random.ts";
 import { chaosPlan } from "./plan.ts";
 import { type World, worldName } from "./world.ts";
 

@@ -139,3 +139,30 @@ test("a webhook that cannot be read stops everything before anything is written"
   );
   expect(await readdir(folder)).toEqual(["redisops.yaml"]);
 });
+
+test("kubernetes writes manifests with references to secrets and no secret, whatever is in the environment", async () => {
+  const out = join(folder, "k8s");
+  const { code, stdout, stderr } = await generate("kubernetes", out, "--namespace", "messaging");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const files = (await readdir(out)).toSorted();
+  expect(stdout.trim().split("\n").toSorted()).toEqual(files.map((name) => join(out, name)));
+  expect(files).toContain("kustomization.yaml");
+  for (const name of files) {
+    const text = await readFile(join(out, name), "utf8");
+    expect(text).not.toContain("3f9c-distinctive");
+    if (name !== "kustomization.yaml") expect(text).toContain("namespace: messaging");
+  }
+});
+
+test.each([
+  ["--namespace", "Not A Name"],
+  ["--secret", "-x"],
+  ["--image", "$(reboot)"],
+  ["--pods", "0"],
+  ["--pods", "many"],
+])("kubernetes refuses %s %s and writes nothing", async (option, value) => {
+  const out = join(folder, "refused");
+  const error = printedError(await generate("kubernetes", out, `${option}=${value}`, "--json"));
+  expect(error).toMatchObject({ code: "USAGE", message: expect.stringContaining(option) });
+  await expect(readdir(out)).rejects.toThrow("ENOENT");
+});

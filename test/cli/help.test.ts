@@ -9,6 +9,7 @@ const folder = fileURLToPath(new URL("transcripts/", import.meta.url));
 /** Set REDISOPS_UPDATE_TRANSCRIPTS=1 to write the transcripts anew; then read the difference. */
 const update = process.env.REDISOPS_UPDATE_TRANSCRIPTS === "1";
 
+/** Every command with a help text of its own. */
 const commands = [
   "",
   "status",
@@ -24,6 +25,13 @@ const commands = [
   "audit",
   "audit preferences",
   "audit duplicates",
+  "oncall",
+  "drill",
+  "drill list",
+  "drill run",
+  "capacity",
+  "init",
+  "doctor",
   "exporter",
   "config",
   "config check",
@@ -35,6 +43,7 @@ const commands = [
   "generate",
   "generate alerts",
   "generate dashboards",
+  "generate kubernetes",
   "catalog",
   "lab",
   "lab up",
@@ -42,6 +51,7 @@ const commands = [
   "lab inject",
   "lab rate",
   "lab down",
+  "completion",
 ];
 
 const fileOf = (command: string) => `${["redisops", ...command.split(" ").filter(Boolean)].join("-")}.txt`;

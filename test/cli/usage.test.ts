@@ -12,7 +12,7 @@ const next = "  next: redisops --help lists the commands; each of them has its o
 test.each([
   [
     "",
-    "Name a command: status, runbook, recover, audit, exporter, config, dashboards, generate, catalog or lab",
+    "Name a command: status, runbook, recover, audit, oncall, drill, capacity, init, doctor, exporter, config, dashboards, generate, catalog, lab or completion",
   ],
   ["statu", "Unknown command. Did you mean status?"],
   ["frobnicate", "Unknown command: frobnicate"],
@@ -23,11 +23,12 @@ test.each([
   ["recover blom", "Unknown command. Did you mean bloom?"],
   ["recover token-bucket --execute", "Unknown command. Did you mean token-buckets?"],
   ["config", "Say what to do with the configuration: check or show"],
-  ["generate", "Say what to generate: alerts or dashboards"],
+  ["generate", "Say what to generate: alerts, dashboards or kubernetes"],
   ["generate alerts", "Missing required argument: out"],
   ["lab", "Say what to do with the lab: up, status, inject, rate or down"],
   ["lab upp", "Unknown command. Did you mean up?"],
   ["status dedup", "Unknown command: dedup"],
+  ["completion", "Not enough non-option arguments: got 0, need at least 1"],
   ["status --rolle dedup", "Unknown option: --rolle"],
   ["recover bloom --dry-run", "Unknown option: --dry-run"],
   ["recover bloom --no-execute", "Unknown option: --no-execute"],
@@ -70,7 +71,7 @@ test.each([
   expect({ code: plain.code, stdout: plain.stdout }).toEqual({ code: 64, stdout: "" });
   expect(plain.stderr).toContain(`error CONFIG_NOT_FOUND  Cannot read the configuration ${path}: `);
   expect(plain.stderr).toContain(
-    "next: Name it with --config or REDISOPS_CONFIG, or copy redisops.example.yaml",
+    "next: Name it with --config or REDISOPS_CONFIG, or let redisops init draft one",
   );
   const asJson = await run([...words, "--json"], env);
   expect(asJson.code).toBe(64);

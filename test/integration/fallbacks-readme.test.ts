@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -35,7 +35,7 @@ beforeAll(async () => {
   await mkdir(join(folder, "node_modules", "@types"));
   await symlink(join(root, "node_modules/@types/node"), join(folder, "node_modules/@types/node"));
   await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-}, patience);
+}, 3 * patience);
 
 afterAll(async () => {
   await workspace?.close();
@@ -66,7 +66,44 @@ async function platform() {
   return { database, env };
 }
 
-test("the README’s examples compile under strict settings", { timeout: patience }, async () => {
+/**
+ * The examples of docs, which are parts of a file: what they import is what the package exports of the names in them, and
+ * what they take for granted is declared here.
+ */
+const taken = `
+type Config<Client extends abstract new (...of: never[]) => unknown> = ConstructorParameters<Client>[0];
+declare const config: {
+  readonly roles: {
+    readonly dedup: Config<typeof all.DedupClient>;
+    readonly preferences: Config<typeof all.PreferencesClient>;
+    readonly token_bucket: Config<typeof all.ProviderClient>;
+  };
+  readonly postgres: ConstructorParameters<typeof all.PreferencesClient>[1]["postgres"];
+};
+declare const notification: { readonly id: string };
+declare const delivery: { readonly attempt: number };
+declare const [userId, notificationId, url, body]: string[];
+declare function send(given: typeof notification): Promise<void>;
+declare function headersOf(account: string): Record<string, string>;
+`;
+
+async function docExamples(): Promise<string[]> {
+  const pages = (await readdir(join(root, "docs"))).filter((name) => name.endsWith(".md"));
+  const names: string[] = [];
+  for (const page of pages) {
+    const text = await readFile(join(root, "docs", page), "utf8");
+    for (const [index, [, code = ""]] of [...text.matchAll(/```ts\n(.*?)```/gs)].entries()) {
+      const name = `${page.replace(/\.md$/, "")}-${index}.ts`;
+      const classes = [...new Set([...code.matchAll(/\bnew (\w+)/g)].map(([, used = ""]) => used))];
+      const imports = `import type * as all from "redisops/fallbacks";\nimport { ${classes.join(", ")} } from "redisops/fallbacks";\n`;
+      await writeFile(join(folder, name), `${imports}${taken}${code}`);
+      names.push(name);
+    }
+  }
+  return names;
+}
+
+test("the examples of README and docs compile under strict settings", { timeout: 2 * patience }, async () => {
   const options = [
     "--noEmit",
     "--strict",
@@ -78,9 +115,13 @@ test("the README’s examples compile under strict settings", { timeout: patienc
     "--types",
     "node",
   ];
-  await run(join(root, "node_modules/.bin/tsc"), [...options, "app-server.ts", "notification-worker.ts"], {
-    cwd: folder,
-  });
+  const examples = await docExamples();
+  expect(examples.length).toBeGreaterThanOrEqual(3);
+  const files = ["app-server.ts", "notification-worker.ts", ...examples];
+  const said = await run(join(root, "node_modules/.bin/tsc"), [...options, ...files], { cwd: folder }).catch(
+    (error: { readonly stdout: string }) => error,
+  );
+  expect(said.stdout).toBe("");
 });
 
 test("the README’s examples run, with their Redis and without it", { timeout: patience }, async () => {

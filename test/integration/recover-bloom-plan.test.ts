@@ -49,7 +49,11 @@ describe("the plan of redisops recover bloom", () => {
     expect(document).toMatchObject({
       recovery: "bloom",
       status: "planned",
-      plan: { hasChanges: true, items: 5_000, duration: "not known: no earlier run on this machine" },
+      plan: {
+        hasChanges: true,
+        items: 5_000,
+        duration: expect.stringMatching(/^not known: no earlier run on this machine/),
+      },
     });
     const lines = text.stdout.split("\n").map((line) => line.trim().replaceAll(/ +/g, " "));
     for (const { label, value } of document.plan.facts) {

@@ -13,6 +13,7 @@ import type { Chunk, Pin, Recovery, RecoveryContext, Run } from "../../recovery/
 import { askRate, findJournal, listRuns } from "../../recovery/run/find-runs.ts";
 import { readRun } from "../../recovery/run/run-state.ts";
 import { readPlan, savePlan } from "../../recovery/saved-plan.ts";
+import { carryOutTogether } from "../../recovery/together.ts";
 import { type RecoverPlatform, startRecoverPlatform } from "../fixtures/recover-platform.ts";
 import { secretFile } from "./exporter-harness.ts";
 
@@ -133,6 +134,41 @@ const failure = new RedisopsError("REDIS_TIMEOUT", "too late");
 /** Makes every lock look as if its process had died. */
 const ageLocks = () =>
   platform.admin.query("UPDATE redisops_runs_locks SET heartbeat_at = heartbeat_at - interval '11 s'");
+
+describe("processes of a group", () => {
+  it("begin no second run when the first one ends while they plan", async () => {
+    let executed = 0;
+    const recovery = recoveryOf(async () => {
+      executed += 1;
+    });
+    const late: typeof recovery = {
+      ...recovery,
+      plan: async (context) => {
+        await carryOutTogether(recovery, contextOf(), "job", {});
+        return recovery.plan(context);
+      },
+    };
+    const outcome = await carryOutTogether(late, contextOf({ state: otherState }), "job", {});
+    expect({ did: outcome.did, executed }).toEqual({ did: "helped", executed: 1 });
+  });
+
+  it("have their run by recovery and name: another group has its own", async () => {
+    const recovery = recoveryOf(async () => undefined);
+    const first = await carryOutTogether(recovery, contextOf(), "one", {});
+    const second = await carryOutTogether(recovery, contextOf(), "two", {});
+    expect([first.did, second.did]).toEqual(["carried out", "carried out"]);
+  });
+
+  it("do not repeat a run whose verification does not hold", async () => {
+    const verify = async () => ({ holds: false, facts: [], figures: {} });
+    const recovery = recoveryOf(async () => undefined, { verify });
+    const outcome = await carryOutTogether(recovery, contextOf(), "job", {});
+    expect(outcome).toMatchObject({ report: { verification: { holds: false } } });
+    await expect(carryOutTogether(recovery, contextOf(), "job", {})).rejects.toMatchObject({
+      code: "VERIFICATION_FAILED",
+    });
+  });
+});
 
 describe("the lock of a role", () => {
   it.each(["postgres", "file"] as const)("lets one run in at a time, in %s", async (lock) => {

@@ -24,7 +24,7 @@ import { waitUntil } from "../../lab/wait.ts";
 import { createWorkspace, type Workspace } from "../../lab/workspace.ts";
 import { executePlan, preparePlan } from "../../recovery/engine.ts";
 import { ownOptions } from "../../recovery/own-options.ts";
-import { recoveries } from "../../recovery/recoveries.ts";
+import { loadRecovery } from "../../recovery/recoveries.ts";
 
 const document = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
 const rows = new Map(
@@ -235,8 +235,8 @@ it.each<[RecoveryName, string]>([
   };
   // Twice: the second time there is a live filter to merge.
   for (const _ of [1, 2]) {
-    const { plan } = await preparePlan(recoveries[name], context);
-    const { verification } = await executePlan(recoveries[name], context, plan);
+    const { plan } = await preparePlan(await loadRecovery(name), context);
+    const { verification } = await executePlan(await loadRecovery(name), context, plan);
     expect(verification.holds).toBe(true);
   }
   // Nobody granted more than a schema of its own: without it no run would be written down.
@@ -248,8 +248,8 @@ it.each<[RecoveryName, string]>([
   );
   await connection.client.query("ALTER TABLE redisops.redisops_runs RENAME TO kept");
   await connection.client.query("REVOKE CREATE ON SCHEMA redisops FROM redisops");
-  const { plan } = await preparePlan(recoveries[name], context);
-  await executePlan(recoveries[name], context, plan);
+  const { plan } = await preparePlan(await loadRecovery(name), context);
+  await executePlan(await loadRecovery(name), context, plan);
   await connection.client.query("GRANT CREATE ON SCHEMA redisops TO redisops");
   await connection.client.query("ALTER TABLE redisops.kept RENAME TO redisops_runs");
   await connection.close();
@@ -274,9 +274,9 @@ it("recovers counters, registry and waiting messages, one after the other, with 
       onStepEnd: () => undefined,
       onWarning: (message: string) => void warnings.push(message),
     };
-    const { plan } = await preparePlan(recoveries[name], context);
+    const { plan } = await preparePlan(await loadRecovery(name), context);
     expect([name, plan.hasChanges]).toEqual([name, true]);
-    const { verification } = await executePlan(recoveries[name], context, plan);
+    const { verification } = await executePlan(await loadRecovery(name), context, plan);
     expect([name, verification.holds]).toEqual([name, true]);
   };
   await createUser("streaming", "recover pending, delivery redis_stream");

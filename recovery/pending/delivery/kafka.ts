@@ -1,7 +1,8 @@
-import { findErrorBy, ProduceAcks, Producer, stringSerializers } from "@platformatic/kafka";
+import type { Producer } from "@platformatic/kafka";
 import type { KafkaConfig } from "../../../core/config/kafka-section.ts";
 import { withDeadline } from "../../../core/deadline.ts";
 import { RedisopsError } from "../../../core/errors.ts";
+import { kafkaLibrary } from "../../../core/kafka/client-library.ts";
 import { describeKafka, kafkaClientOptions } from "../../../core/kafka/connect.ts";
 import { kafkaError } from "../../../core/kafka/kafka-error.ts";
 import { type Addressed, type Delivered, type Delivery, idempotencyKey, type Outcome } from "./delivery.ts";
@@ -98,7 +99,7 @@ export class KafkaDelivery implements Delivery {
       await this.#inTime(
         (producer) =>
           producer.send({
-            acks: ProduceAcks.ALL,
+            acks: kafkaLibrary().ProduceAcks.ALL,
             messages: messages.map(({ serverId, message }) => ({
               topic: this.#topic,
               key: message.userId,
@@ -117,7 +118,7 @@ export class KafkaDelivery implements Delivery {
     } catch (error) {
       const failure = kafkaError(error, this.target);
       const cause = failure.cause instanceof Error ? failure.cause : undefined;
-      const refusal = refusals.find((apiId) => findErrorBy(cause, "apiId", apiId) !== null);
+      const refusal = refusals.find((apiId) => kafkaLibrary().findErrorBy(cause, "apiId", apiId) !== null);
       if (refusal !== undefined && messages.length === 1) return { refused: `Kafka answered ${refusal}` };
       return failure;
     }
@@ -129,6 +130,7 @@ export class KafkaDelivery implements Delivery {
     milliseconds = this.#deadlineMs,
   ): Promise<T> {
     try {
+      const { Producer, stringSerializers } = kafkaLibrary();
       this.#producer ??= new Producer({
         ...kafkaClientOptions(this.#kafka, { connect: this.#deadlineMs, request: this.#deadlineMs }),
         serializers: stringSerializers,

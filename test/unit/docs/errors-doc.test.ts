@@ -7,7 +7,8 @@ import { renderErrorsDoc } from "../../../scripts/generate/errors-doc.ts";
 import { sectionsOf } from "./headings.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
-const sourceFolders = "{catalog,core,exporters,fallbacks,recovery,cli,lab,alerts,dashboards,runbooks}";
+const sourceFolders =
+  "{catalog,core,exporters,fallbacks,recovery,cli,lab,alerts,dashboards,runbooks,operations}";
 const sources = globSync(`${sourceFolders}/**/*.ts`, { cwd: root })
   .filter((path) => path !== join("core", "error-codes.ts"))
   .map((path) => readFileSync(join(root, path), "utf8"));

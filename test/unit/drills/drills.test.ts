@@ -1,10 +1,15 @@
 import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { renderRules } from "../../../alerts/rules.ts";
 import { modes } from "../../../catalog/modes.ts";
+import { parseDuration } from "../../../core/duration.ts";
 import { drillCondition } from "../../../lab/drills/condition.ts";
-import { drillName, drillsOf } from "../../../lab/drills/drill.ts";
+import { drillRules } from "../../../lab/drills/drill-rules.ts";
 import { drillThresholds } from "../../../lab/drills/drill-thresholds.ts";
 import { faultOf } from "../../../lab/drills/fault-words.ts";
-import { inLanes, laneOf } from "../../../lab/drills/schedule.ts";
+import { laneOf } from "../../../lab/drills/schedule.ts";
+import { drillName, drillsOf } from "../../../operations/drills/drill.ts";
+import { inLanes, inSeededOrder } from "../../../operations/drills/schedule.ts";
 
 const drills = drillsOf(modes);
 const mode = (id: string) => {
@@ -55,7 +60,7 @@ test("drills that reach several roles run alone, after the lanes; those of a lan
 
   const under = new Set<string>();
   const seen: string[] = [];
-  await inLanes(drills, async (drill) => {
+  await inLanes(drills, laneOf, async (drill) => {
     const own = laneOf(drill);
     expect(under.has(own)).toBe(false);
     if (own === "alone") expect(under.size).toBe(0);
@@ -67,14 +72,53 @@ test("drills that reach several roles run alone, after the lanes; those of a lan
   expect(seen.toSorted()).toEqual(drills.map(drillName).toSorted());
 });
 
-test("a drill shortens windows and nothing else", () => {
+test("the order of drills is the same for the same seed, and another one for another", () => {
+  const order = (seed: number) => inSeededOrder(drills, seed).map(drillName);
+  expect(order(7)).toEqual(order(7));
+  expect(order(7)).not.toEqual(order(8));
+  expect(order(7).toSorted()).toEqual(drills.map(drillName).toSorted());
+});
+
+test("a drill shortens times and nothing else", () => {
   for (const each of modes) {
     const shortened = drillThresholds(each);
     for (const [name, { value, unit }] of Object.entries(each.thresholds)) {
-      if (unit !== "duration" || name === "for") expect(shortened[name], `${each.id}.${name}`).toBe(value);
+      const traffic = each.signal.kind === "burn-rate" && name === each.signal.minRate;
+      if (unit !== "duration" && !traffic) expect(shortened[name], `${each.id}.${name}`).toBe(value);
     }
   }
+  const wait = (id: string) => parseDuration(String(drillThresholds(mode(id)).for));
+  expect(wait("RedisFailover")).toBe(0);
+  expect(wait("RegistryDown")).toBe(2_000);
+  expect(wait("RedisErrorRateHigh")).toBeGreaterThan(wait("RegistryDown"));
   expect(drillThresholds(mode("ProviderThrottled")).window).toBe("20s");
   expect(drillCondition(mode("PostgresDown"))).toContain('redisops_role_up{role="postgres"}');
   expect(drillCondition(mode("DegradedDecisionsBudgetBurn"))).toContain("[20s]");
+});
+
+test("the events of a page are rated over seconds in a drill, and alerts and boards read the same series", () => {
+  const options = {
+    platform: undefined,
+    thresholds: {},
+    runbookBaseUrl: "https://runbooks.test",
+    dashboardBaseUrl: "https://boards.test",
+    providers: [],
+  };
+  const text = renderRules(options);
+  const changed = drillRules(text);
+  const lines = (rules: string) =>
+    (parse(rules) as { groups: { rules: Record<string, unknown>[] }[] }).groups.flatMap(
+      ({ rules: own }) => own,
+    );
+  const before = lines(text);
+  const after = lines(changed);
+  expect(after.map(({ expr: _, ...rule }) => rule)).toEqual(before.map(({ expr: _, ...rule }) => rule));
+  const windows = after.flatMap((rule, index) =>
+    rule.expr === before[index]?.expr ? [] : [(rule.labels as { window: string }).window],
+  );
+  expect([...new Set(windows)].toSorted()).toEqual(["1h", "30m", "5m", "6h"]);
+  expect(after.filter(({ alert }) => alert !== undefined)).toEqual(
+    before.filter(({ alert }) => alert !== undefined),
+  );
+  expect(changed).not.toContain("[1h]");
 });

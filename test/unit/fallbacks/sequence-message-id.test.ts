@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../../core/seeded-random.ts";
 import {
   compareMessageIds,
   type MessageId,
@@ -8,7 +9,6 @@ import {
   timestampId,
 } from "../../../core/sequence/message-id.ts";
 import { Conversation } from "../../../fallbacks/sequence/conversation.ts";
-import { seededRandom } from "../../fixtures/seeded-random.ts";
 
 const start = 1_795_000_000_000;
 

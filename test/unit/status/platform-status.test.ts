@@ -264,3 +264,36 @@ test.each([
   const probe: PendingProbe = { ...counted.probe, countLimit: 100_000 };
   expect(status([{ ...counted, probe }])[0]?.observed).toEqual([told]);
 });
+
+describe("modes that only Prometheus knows", () => {
+  const active = (alertname: string, state: "firing" | "pending", labels = {}) => ({
+    labels: { alertname, ...labels },
+    annotations: {},
+    state,
+    activeAt: new Date("2026-01-01T11:50:00Z"),
+  });
+
+  test("hold while their alerts fire, in the row of their role", () => {
+    const rows = status([up("registry")], [active("RegistryCold", "firing"), active("Watchdog", "firing")]);
+    expect(rows.map(({ role, state, modes }) => [role, state, modes.map(({ id }) => id)])).toEqual([
+      ["registry", "degraded", ["RegistryCold"]],
+    ]);
+    expect(rows[0]?.modes[0]).toMatchObject({
+      since: "2026-01-01T11:50:00.000Z",
+      command: "redisops recover registry",
+    });
+    expect(status([up("registry")], [active("RegistryCold", "pending")])[0]?.state).toBe("ok");
+  });
+
+  test("have a row of their own where nothing that was looked at is theirs", () => {
+    const rows = status([up("registry")], [active("ExporterDown", "firing")]);
+    expect(rows.map(({ role, modes }) => [role, modes.map(({ id }) => id)])).toEqual([
+      ["registry", []],
+      ["self", ["ExporterDown"]],
+    ]);
+  });
+
+  test("are judged by the look where it has their values, whatever an alert still says", () => {
+    expect(status(dedup(0), [active("BloomCold", "firing", { role: "dedup" })])[0]?.state).toBe("ok");
+  });
+});
