@@ -1,5 +1,5 @@
 /** What a breaker has when nothing else is said; `redisops capacity` counts with it. Times in milliseconds. */
-export const breakerDefaults = { failureThreshold: 5, minBackoffMs: 100, maxBackoffMs: 1_000 } as const;
+const breakerDefaults = { failureThreshold: 5, minBackoffMs: 100, maxBackoffMs: 1_000 } as const;
 
 /** When a breaker opens and how it finds its way back. */
 export interface BreakerOptions {

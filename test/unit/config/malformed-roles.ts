@@ -78,7 +78,7 @@ export const malformedRoles: readonly Malformed[] = [
     "a key that resembles none",
     `${head}kubernetes: {}\n`,
     "3:1 kubernetes",
-    "unknown key; known here: platform, roles, postgres, kafka, providers, exporter, prometheus, alerting, grafana, thresholds, recovery, state_dir",
+    "unknown key; known here: platform, roles, postgres, kafka, providers, exporter, prometheus, alertmanager, alerting, grafana, oncall, capacity, thresholds, recovery, state_dir",
   ],
   ["a key in the wrong case", `${head}Exporter: {}\n`, "3:1 Exporter", "unknown key; did you mean exporter?"],
   ["a key with a dash", `${head}state-dir: /tmp\n`, "3:1 state-dir", "unknown key; did you mean state_dir?"],
@@ -86,7 +86,7 @@ export const malformedRoles: readonly Malformed[] = [
     "a name of Object.prototype",
     `${head}constructor: 1\n`,
     "3:1 constructor",
-    "unknown key; known here: platform, roles, postgres, kafka, providers, exporter, prometheus, alerting, grafana, thresholds, recovery, state_dir",
+    "unknown key; known here: platform, roles, postgres, kafka, providers, exporter, prometheus, alertmanager, alerting, grafana, oncall, capacity, thresholds, recovery, state_dir",
   ],
   [
     "a misspelt role",

@@ -62,7 +62,7 @@ test("the message names file, line, column and path, problem by problem, in the 
       "redisops.yaml has 3 problems:",
       '  redisops.yaml:1:11 platform: got "X", expected up to 40 lower-case letters, digits, dashes or underscores',
       "  redisops.yaml:4:15 exporter.canary_ids: got 1, expected at least 20",
-      "  redisops.yaml:5:1 foo: unknown key; known here: platform, roles, postgres, kafka, providers, exporter, prometheus, alerting, grafana, thresholds, recovery, state_dir",
+      "  redisops.yaml:5:1 foo: unknown key; known here: platform, roles, postgres, kafka, providers, exporter, prometheus, alertmanager, alerting, grafana, oncall, capacity, thresholds, recovery, state_dir",
     ].join("\n"),
   );
 });
