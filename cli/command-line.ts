@@ -35,6 +35,8 @@ function usageError(complaint: string): RedisopsError {
 export async function commandLine(words: readonly string[], finish: (code: number) => void): Promise<Argv> {
   const line = yargs([...words])
     .scriptName("redisops")
+    // The rest of what redisops says is English, and so is what usageError() looks for.
+    .detectLocale(false)
     .usage("$0 <command>\n\nKeeps a platform alive while one of its Redis roles is failing.");
   for (const [name, { describe, load }] of Object.entries(commands)) {
     const known = words.includes(name) ? await load(finish) : { handler: () => undefined };
@@ -53,6 +55,9 @@ export async function commandLine(words: readonly string[], finish: (code: numbe
     })
     .version(version)
     .alias("help", "h")
+    .example("$0 status", "what is wrong now, and which command mends it")
+    .example("$0 runbook show BloomCold", "what to do about a mode, step by step")
+    .example("$0 recover bloom", "what a recovery would do; --execute does it")
     .wrap(Math.min(helpColumns, process.stdout.columns ?? helpColumns))
     .epilogue("Exit codes and error codes: docs/errors.md. Configuration: docs/configuration.md.")
     .exitProcess(false)

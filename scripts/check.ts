@@ -28,7 +28,7 @@ function unexpectedSkips(report: string): string | undefined {
 
 /** `words` are further options of vitest. */
 function vitest(
-  name: "unit" | "integration" | "chaos" | "drills",
+  name: "unit" | "integration" | "package" | "chaos" | "drills",
   words: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Check {
@@ -62,6 +62,7 @@ const checks: readonly Check[] = [
   vitest("unit"),
   // Most of their time the tests wait for servers. All of their long series: npm run test:long.
   vitest("integration", ["--maxWorkers=3"]),
+  vitest("package"),
   // Two kills in each recovery, always the same draws. Two hundred, by new draws: npm run test:chaos.
   vitest("chaos", [], { REDISOPS_CHAOS_KILLS: "12", REDISOPS_CHAOS_SEED: "6" }),
   // All of them: npm run test:runbooks.

@@ -158,6 +158,7 @@ export const DeliveryDelayBudgetBurn: DegradationMode = {
     alsoFires: {
       RegistryDown: "The registry is away for 20 s, so that messages wait for people who are connected.",
       RedisDown: "The same, by its cause.",
+      RedisErrorRateHigh: "Calls of the registry fail meanwhile.",
       RegistryCold: "Killed, it comes back without its entries.",
       DegradedDecisionsBudgetBurn: "Those lookups are answered by a fallback.",
       PendingDeliveriesBacklog: "Those messages wait until the delivery workers are back.",

@@ -150,6 +150,7 @@ export const PendingDeliveriesBacklog: DegradationMode = {
     alsoFires: {
       RegistryDown: "The registry is away for 20 s, so that messages wait for people who are connected.",
       RedisDown: "The same, by its cause.",
+      RedisErrorRateHigh: "Calls of the registry fail meanwhile.",
       RegistryCold: "Killed, it comes back without its entries.",
       DegradedDecisionsBudgetBurn: "Those lookups are answered by a fallback.",
     },

@@ -134,6 +134,9 @@ export const PostgresPoolExhausted: DegradationMode = {
     kind: "lab",
     inject: ["fill-postgres-pool"],
     alsoFires: {
+      PreferencesDefaulting: "Workers find no connection to look preferences up.",
+      NotificationsShedBudgetBurn:
+        "What waited meanwhile is sent at once, above the limit that workers have learned of an account.",
       DegradedDecisionsBudgetBurn:
         "Preferences that the cache cannot vouch for are not looked up, but assumed.",
     },

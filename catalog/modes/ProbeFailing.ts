@@ -67,7 +67,7 @@ export const ProbeFailing: DegradationMode = {
   diagnosis: [
     {
       command: "redisops status",
-      shows: ["preferences  Cluster at …  error  …", "  POSTGRES_RELATION_MISSING: …"],
+      shows: ["preferences  Cluster at …  ProbeFailing  …", "  POSTGRES_RELATION_MISSING: …"],
       branches: [
         {
           observed:

@@ -42,9 +42,13 @@ export function configCommand(finish: (code: number) => void): CommandModule {
         .command<CommonOptions>(
           "show",
           "Print the effective configuration with defaults filled in and secrets masked",
-          (own) => commonOptions(own),
+          (own) =>
+            commonOptions(own)
+              .example("$0 config show", "what holds where redisops.yaml says nothing")
+              .example("$0 config show --config staging.yaml --json", "for a script"),
           async (options) => finish(await show(options)),
         )
+        .example("$0 config check", "before anything else, and after each change")
         .demandCommand(1, "Say what to do with the configuration: check or show"),
     handler: () => undefined,
   };

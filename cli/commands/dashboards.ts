@@ -136,7 +136,10 @@ export function dashboardsCommand(finish: (code: number) => void): CommandModule
                 default: "classic",
                 describe: "classic for file provisioning, v2 for manifests (gcx resources push)",
               })
-              .example("$0 dashboards build --out /etc/grafana/dashboards", ""),
+              .example(
+                "$0 dashboards build --out /etc/grafana/dashboards",
+                "for Grafana’s provisioning of files",
+              ),
           async (options) => {
             const boards = options.schema === "v2" ? v2Boards : classicBoards;
             finish(await writeGenerated(await boards(options.config), options));
@@ -145,21 +148,28 @@ export function dashboardsCommand(finish: (code: number) => void): CommandModule
         .command<CommonOptions>(
           "diff",
           "Show what a push would change, board by board; exits 2 when there is something",
-          (own) => commonOptions(own),
+          (own) =>
+            commonOptions(own)
+              .example("$0 dashboards diff", "changes nothing; names boards that somebody has edited")
+              .example("$0 dashboards diff --json", "for a script"),
           async (options) => finish(await diff(options)),
         )
         .command<PushOptions>(
           "push",
           "Create the boards in Grafana, or bring them up to date",
           (own) =>
-            commonOptions(own).option("force", {
-              type: "boolean",
-              default: false,
-              describe:
-                "Also overwrite boards that redisops did not make, or that somebody has changed since",
-            }),
+            commonOptions(own)
+              .option("force", {
+                type: "boolean",
+                default: false,
+                describe:
+                  "Also overwrite boards that redisops did not make, or that somebody has changed since",
+              })
+              .example("$0 dashboards push", "exits 8 when a board was left as it is")
+              .example("$0 dashboards push --force", "after a look at dashboards diff"),
           async (options) => finish(await push(options)),
         )
+        .example("$0 dashboards push", "to the Grafana that redisops.yaml names")
         .demandCommand(1, "Say what to do: build, diff or push"),
     handler: () => undefined,
   };

@@ -50,6 +50,7 @@ export function drillCommand(finish: (code: number) => void): CommandModule {
         .command("run [mode]", "Run a mode’s drill, or all", runBuilder, async (options) =>
           finish(await (await import("../drill/run.ts")).runDrillCommand(options)),
         )
+        .example("$0 drill run BloomCold", "on a lab that is started for it")
         .demandCommand(1, "Say what to do: list or run"),
     handler: () => undefined,
   };

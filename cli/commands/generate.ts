@@ -108,7 +108,9 @@ export function generateCommand(finish: (code: number) => void): CommandModule {
               .option("out", outFolder)
               .example(
                 `$0 generate ${kind} --out /etc/${kind === "alerts" ? "prometheus" : "grafana/dashboards"}`,
-                kind === "alerts" ? "alertmanager.yml holds the receivers’ secrets: for its owner alone" : "",
+                kind === "alerts"
+                  ? "alertmanager.yml holds the receivers’ secrets: for its owner alone"
+                  : "for Grafana’s provisioning of files",
               ),
           async (options) =>
             finish(
@@ -159,7 +161,9 @@ export function generateCommand(finish: (code: number) => void): CommandModule {
             .example("kubectl create -f k8s/job-recover-bloom.yaml", "rebuild the filter on three pods"),
         async (options) => finish(await writeGenerated(await kubernetes(options), options)),
       );
-      return yargs.demandCommand(1, "Say what to generate: alerts, dashboards or kubernetes");
+      return yargs
+        .example("$0 generate alerts --out /etc/prometheus", "rules and the Alertmanager configuration")
+        .demandCommand(1, "Say what to generate: alerts, dashboards or kubernetes");
     },
     handler: () => undefined,
   };

@@ -229,6 +229,7 @@ export function labCommand(finish: (code: number) => void): CommandModule {
           (own) => labOptions(own).example("$0 lab down", "nothing is left"),
           async (options) => finish(await down(options)),
         )
+        .example("$0 lab up --detach", "then break it: redisops lab inject kill --role dedup")
         .demandCommand(1, "Say what to do with the lab: up, status, inject, rate or down"),
     handler: () => undefined,
   };

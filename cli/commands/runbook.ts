@@ -17,11 +17,13 @@ export function runbookCommand(finish: (code: number) => void): CommandModule {
           "list",
           "All modes by role, with severity and command",
           (own) =>
-            own.option("json", {
-              type: "boolean",
-              default: false,
-              describe: "Print one JSON document instead of text",
-            }),
+            own
+              .option("json", {
+                type: "boolean",
+                default: false,
+                describe: "Print one JSON document instead of text",
+              })
+              .example("$0 runbook list", "needs no configuration"),
           async (options) => finish((await import("../runbook/list.ts")).list(options)),
         )
         .command<ModeOptions & { offline: boolean }>(
@@ -41,7 +43,11 @@ export function runbookCommand(finish: (code: number) => void): CommandModule {
         .command<ModeOptions>(
           "open <mode>",
           "Print a page’s address, and open it in the browser of a desktop",
-          (own) => runbookOptions(own.positional("mode", modePosition)),
+          (own) =>
+            runbookOptions(own.positional("mode", modePosition)).example(
+              "$0 runbook open BloomCold",
+              "where an alert’s link leads",
+            ),
           async (options) => finish(await (await import("../runbook/open.ts")).open(options.mode, options)),
         )
         .command<{ words: string[]; json: boolean }>(
@@ -80,6 +86,7 @@ export function runbookCommand(finish: (code: number) => void): CommandModule {
               .example("$0 runbook build --out /srv/runbooks", "begin with index.html; it has a search"),
           async (options) => finish(await (await import("../runbook/build.ts")).build(options)),
         )
+        .example("$0 runbook show BloomCold", "what to do, filled in for your platform")
         .demandCommand(1, "Say what to do with the runbooks: list, show, open, search or build"),
     handler: () => undefined,
   };

@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { modes } from "../../catalog/modes.ts";
 import { exitCodes } from "../../core/error-codes.ts";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
@@ -91,23 +91,24 @@ async function runOn(options: DrillRunOptions, common: Common): Promise<DrillRun
   return runDrills(target, { ...common, drills, journalFolder: drillJournalFolder(config) });
 }
 
-async function writeReport(file: string, run: DrillRunResult): Promise<void> {
-  const { drillReportPage } = await import("../../operations/drills/report/page.ts");
+/** Opens the report's file before anything is broken: hours later is too late to learn that it cannot be written. */
+function openReport({ report }: DrillRunOptions): number | undefined {
+  if (report === undefined) return undefined;
   try {
-    writeFileSync(file, drillReportPage(run));
+    return openSync(report, "w");
   } catch (error) {
-    throw new RedisopsError("USAGE", `Cannot write the report "${file}": ${messageOf(error)}`, {
+    throw new RedisopsError("USAGE", `Cannot write the report "${report}": ${messageOf(error)}`, {
       next: "Name a file that can be written with --report.",
       cause: error,
     });
   }
-  note(`Report: ${file}`);
 }
 
 /** `redisops drill run`. Exits 0 when all passed, 1 when one failed, 130 when it was interrupted. */
 export async function runDrillCommand(options: DrillRunOptions): Promise<number> {
   checkAsked(options);
   const seed = seedOf(options);
+  const report = openReport(options);
   const interrupt = interruptible((signal) =>
     note(`${signal}: undoing the faults; once more ends it at once, with the faults left as they are.`),
   );
@@ -118,7 +119,11 @@ export async function runDrillCommand(options: DrillRunOptions): Promise<number>
       onEvent: (drill, { phase, what }) => note(`${drillName(drill)}  ${phase}: ${what}`),
       onResult: (result) => note(told(result)),
     });
-    if (options.report !== undefined) await writeReport(options.report, run);
+    if (report !== undefined) {
+      const { drillReportPage } = await import("../../operations/drills/report/page.ts");
+      writeFileSync(report, drillReportPage(run));
+      note(`Report: ${options.report}`);
+    }
     if (options.json) printJson(run);
     else {
       const { drillSummaryLines, drillTable } = await import("../../operations/drills/report/summary.ts");
@@ -130,6 +135,7 @@ export async function runDrillCommand(options: DrillRunOptions): Promise<number>
     if (run.interrupted) return exitCodes.interrupted;
     return run.passed ? exitCodes.done : exitCodes.failed;
   } finally {
+    if (report !== undefined) closeSync(report);
     interrupt.release();
   }
 }

@@ -12,6 +12,7 @@ import { storeFailures } from "../signals/store-failures.ts";
 import { Breaker, type BreakerOptions, rejected } from "./breaker.ts";
 import { bulkheadDefaults } from "./bulkhead-defaults.ts";
 import { type StoreFailure, storeFailure } from "./store-failure.ts";
+import { Turns, type Waiting } from "./turns.ts";
 
 /** How to reach Postgres: the `postgres` section of redisops.yaml, of which the tables are not needed. PgBouncer will do. */
 export type PostgresConnectionConfig = Omit<PostgresConfig, "tables">;
@@ -29,10 +30,6 @@ export interface BulkheadOptions {
   readonly metrics?: Registry | undefined;
 }
 
-interface Waiting {
-  start: (() => void) | undefined;
-}
-
 /** Longest time for a new connection, in milliseconds; a statement gives up earlier, the connection serves the next one. */
 const connectTimeout = 2_000;
 
@@ -46,22 +43,18 @@ export class GuardedPostgres {
   readonly #pool: pg.Pool;
   readonly #host: string;
   readonly #port: number;
-  readonly #maxConcurrent: number;
-  readonly #maxQueued: number;
+  readonly #turns: Turns;
   readonly #deadlineMs: number;
   readonly #breaker: Breaker;
   readonly #calls: CounterSeries;
   readonly #shortCircuited: CounterSeries;
   readonly #failures: Readonly<Record<ErrorClass, CounterSeries>>;
   readonly #forget: () => void;
-  readonly #queue: Waiting[] = [];
-  #running = 0;
-  #waiting = 0;
   #ending: Promise<void> | undefined;
 
   constructor(config: PostgresConnectionConfig, options: BulkheadOptions = {}) {
-    this.#maxConcurrent = options.maxConcurrent ?? bulkheadDefaults.maxConcurrent;
-    this.#maxQueued = options.maxQueued ?? bulkheadDefaults.maxQueued;
+    const maxConcurrent = options.maxConcurrent ?? bulkheadDefaults.maxConcurrent;
+    this.#turns = new Turns(maxConcurrent, options.maxQueued);
     this.#deadlineMs = options.deadlineMs ?? bulkheadDefaults.deadlineMs;
     this.#breaker = new Breaker(options.breaker);
     const signals = Signals.of(options.metrics ?? register);
@@ -77,7 +70,7 @@ export class GuardedPostgres {
       ...postgresPoolOptions(config, describePostgres(config)),
       application_name: "redisops-fallbacks",
       connectionTimeoutMillis: connectTimeout,
-      max: this.#maxConcurrent,
+      max: maxConcurrent,
       idleTimeoutMillis: 30_000,
       allowExitOnIdle: true,
     });
@@ -96,8 +89,8 @@ export class GuardedPostgres {
     deadlineMs = this.#deadlineMs,
   ): Promise<pg.QueryResult<Row> | StoreFailure> {
     const end = performance.now() + deadlineMs;
-    if (this.#running >= this.#maxConcurrent) {
-      if (this.#waiting >= this.#maxQueued || this.#breaker.open) {
+    if (!this.#turns.take()) {
+      if (this.#turns.full || this.#breaker.open) {
         this.#shortCircuited.pending += 1;
         return storeFailure(this.#breaker.open ? "short_circuited" : "overloaded");
       }
@@ -105,13 +98,11 @@ export class GuardedPostgres {
         this.#shortCircuited.pending += 1;
         return storeFailure("overloaded");
       }
-    } else {
-      this.#running += 1;
     }
     try {
       return await this.#run<Row>(text, values, end);
     } finally {
-      this.#release();
+      this.#turns.release(performance.now());
     }
   }
 
@@ -160,6 +151,7 @@ export class GuardedPostgres {
   ): Promise<pg.QueryResult<Row>> {
     const end = performance.now() + left;
     const client = await this.#connect(left);
+    const begun = performance.now();
     let timer: NodeJS.Timeout | undefined;
     let answered = false;
     const late = new Promise<never>((_resolve, reject) => {
@@ -177,9 +169,11 @@ export class GuardedPostgres {
     });
     try {
       const result = await Promise.race([client.query<Row>(query), late]);
+      this.#turns.took(performance.now() - begun, true);
       client.release();
       return result;
     } catch (error) {
+      this.#turns.took(performance.now() - begun, false);
       client.release(true);
       throw error;
     } finally {
@@ -214,30 +208,19 @@ export class GuardedPostgres {
 
   /** Waits for a running statement to end. Answers false when that takes too long. */
   #turn(milliseconds: number): Promise<boolean> {
-    this.#waiting += 1;
     return new Promise((resolve) => {
-      const waiting: Waiting = { start: undefined };
+      const waiting: Waiting = {
+        end: performance.now() + milliseconds,
+        settle: (turn) => {
+          clearTimeout(timer);
+          resolve(turn);
+        },
+      };
       const timer = setTimeout(() => {
-        waiting.start = undefined;
-        this.#waiting -= 1;
+        this.#turns.leave(waiting);
         resolve(false);
       }, milliseconds);
-      waiting.start = () => {
-        clearTimeout(timer);
-        this.#waiting -= 1;
-        resolve(true);
-      };
-      this.#queue.push(waiting);
+      this.#turns.wait(waiting);
     });
-  }
-
-  /** Hands the place of a statement that ended to the next one that still waits. */
-  #release(): void {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      if (next.start === undefined) continue;
-      next.start();
-      return;
-    }
-    this.#running -= 1;
   }
 }

@@ -10,6 +10,7 @@ const long: Readonly<Record<string, string>> = {
     "the faults are those of PendingDeliveriesBacklog, the delivery workers only stay away for longer",
   ProviderAccountBlocked: "the fault is that of ProviderCapacityExhausted, on one account instead of all",
   ProviderThrottled: "as ProviderAccountBlocked: the same drill",
+  Watchdog: "it waits for more than a minute of silence; ExporterDown is of the same role",
   RedisFailover: "the alert fires over failovers of real servers in test/integration/alerts-failover",
 };
 

@@ -57,8 +57,6 @@ export interface DrillRecovery {
   readonly from: number;
   readonly to: number;
   readonly exitCode: number;
-  /** What the command said that it did, where it counts: entries written, for example. */
-  readonly done?: number;
 }
 
 /** Seconds since the fault; null where it did not come about, or where the drill has nothing of the kind. */

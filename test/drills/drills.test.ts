@@ -96,7 +96,9 @@ describe("the healthy lab", () => {
 
 describe("every mode, brought about on the lab", () => {
   beforeAll(() => {
-    void runDrills(labTarget(stage, "drills"), {
+    // Pages show what status says without a drill: it names one that is announced.
+    const { announce: _, ...target } = labTarget(stage, "drills");
+    void runDrills(target, {
       drills,
       seed,
       journalFolder: join(workspace.dir, "journals"),

@@ -1,5 +1,6 @@
 import { Breaker, type BreakerOptions, rejected } from "../../../fallbacks/guard/breaker.ts";
 import { bulkheadDefaults } from "../../../fallbacks/guard/bulkhead-defaults.ts";
+import { Turns, type Waiting } from "../../../fallbacks/guard/turns.ts";
 import type { Agenda } from "./agenda.ts";
 import type { Cancel, SharedServer } from "./shared-server.ts";
 
@@ -16,35 +17,29 @@ export interface BulkheadShape {
 /** A Postgres login with SCRAM, from a Node process, in milliseconds; 5 to 15 on the machine of the benchmarks. */
 const usualReconnect = 10;
 
-interface Waiting {
+interface Read {
   readonly end: number;
   readonly work: number;
-  settle: ((served: boolean) => void) | undefined;
+  readonly settle: (served: boolean) => void;
 }
 
 /**
- * The rules of the library's GuardedPostgres on simulated time: bounded concurrency, a bounded queue in the order of
- * asking, one deadline from asking to answer, and the library's own breaker.
+ * The library's GuardedPostgres on simulated time: its own places and queue, its own breaker, and one deadline from asking
+ * to answer.
  */
 export class Bulkhead {
   readonly #agenda: Agenda;
   readonly #server: SharedServer;
-  readonly #maxConcurrent: number;
-  readonly #maxQueued: number;
+  readonly #turns: Turns;
   readonly #deadlineMs: number;
   readonly #breaker: Breaker;
   readonly #reconnectMs: number;
-  #queue: Waiting[] = [];
-  #head = 0;
-  #waiting = 0;
-  #running = 0;
   #lostConnections = 0;
 
   constructor(agenda: Agenda, server: SharedServer, random: () => number, shape: BulkheadShape = {}) {
     this.#agenda = agenda;
     this.#server = server;
-    this.#maxConcurrent = shape.maxConcurrent ?? bulkheadDefaults.maxConcurrent;
-    this.#maxQueued = shape.maxQueued ?? bulkheadDefaults.maxQueued;
+    this.#turns = new Turns(shape.maxConcurrent, shape.maxQueued);
     this.#deadlineMs = shape.deadlineMs ?? bulkheadDefaults.deadlineMs;
     this.#breaker = new Breaker({ random, ...shape.breaker });
     this.#reconnectMs = shape.reconnectMs ?? usualReconnect;
@@ -52,47 +47,53 @@ export class Bulkhead {
 
   /** Asks for a read that takes the server `work` milliseconds by itself; `settle` is told whether it was answered. */
   read(work: number, settle: (served: boolean) => void): void {
-    const end = this.#agenda.now + this.#deadlineMs;
-    if (this.#running < this.#maxConcurrent) {
-      this.#running += 1;
-      this.#run({ end, work, settle });
-    } else if (this.#waiting >= this.#maxQueued || this.#breaker.open) {
-      settle(false);
-    } else {
-      this.#wait({ end, work, settle });
-    }
+    const read: Read = { end: this.#agenda.now + this.#deadlineMs, work, settle };
+    if (this.#turns.take()) this.#run(read);
+    else if (this.#turns.full || this.#breaker.open) settle(false);
+    else this.#wait(read);
   }
 
-  #wait(waiting: Waiting): void {
-    this.#waiting += 1;
-    this.#queue.push(waiting);
+  #wait(read: Read): void {
+    let settled = false;
+    const waiting: Waiting = {
+      end: read.end,
+      settle: (turn) => {
+        settled = true;
+        // Apart from this call: behind an open breaker a whole queue is told so, one after the other.
+        if (turn) this.#agenda.in(0, () => this.#run(read));
+        else read.settle(false);
+      },
+    };
+    this.#turns.wait(waiting);
     this.#agenda.in(this.#deadlineMs, () => {
-      const { settle } = waiting;
-      if (settle === undefined) return;
-      waiting.settle = undefined;
-      this.#waiting -= 1;
-      settle(false);
+      if (settled) return;
+      this.#turns.leave(waiting);
+      read.settle(false);
     });
   }
 
-  #run({ end, work, settle }: Waiting): void {
+  #run({ end, work, settle }: Read): void {
     const admission = this.#breaker.admit(this.#agenda.now);
     if (admission === rejected) {
-      this.#release();
-      settle?.(false);
+      this.#turns.release(this.#agenda.now);
+      settle(false);
       return;
     }
+    let begun: number | undefined;
     let cancel: Cancel | undefined;
     let settled = false;
     const over = (served: boolean) => {
       settled = true;
+      if (begun !== undefined) this.#turns.took(this.#agenda.now - begun, served);
       if (served) this.#breaker.succeeded(admission);
       else this.#breaker.failed(admission, this.#agenda.now);
-      this.#release();
-      settle?.(served);
+      this.#turns.release(this.#agenda.now);
+      settle(served);
     };
     const begin = () => {
-      if (!settled) cancel = this.#server.submit(work, () => over(true));
+      if (settled) return;
+      begun = this.#agenda.now;
+      cancel = this.#server.submit(work, () => over(true));
     };
     if (this.#lostConnections > 0) {
       this.#lostConnections -= 1;
@@ -107,29 +108,5 @@ export class Bulkhead {
       cancel?.();
       over(false);
     });
-  }
-
-  #release(): void {
-    for (let next = this.#queue[this.#head]; next !== undefined; next = this.#queue[this.#head]) {
-      this.#head += 1;
-      const { settle } = next;
-      if (settle === undefined) continue;
-      next.settle = undefined;
-      this.#waiting -= 1;
-      const turn = { ...next, settle };
-      // Apart from this call: behind an open breaker a whole queue is told so, one after the other.
-      this.#agenda.in(0, () => this.#run(turn));
-      this.#forget();
-      return;
-    }
-    this.#forget();
-    this.#running -= 1;
-  }
-
-  /** Keeps the queue's memory bounded. */
-  #forget(): void {
-    if (this.#head < 1_024) return;
-    this.#queue = this.#queue.slice(this.#head);
-    this.#head = 0;
   }
 }

@@ -70,18 +70,15 @@ function alertRow(alert: DrillAlert): TimelineRow {
   return { label: `${alertLabel(alert)}${kind}`, spans };
 }
 
-/** How a recovery's command ended, in few words. */
-function outcome({ exitCode, done }: DrillRecovery): string {
-  if (exitCode !== 0) return `exit ${exitCode}`;
-  return done === undefined ? "done" : `${done.toLocaleString("en-US")} done`;
-}
-
 function recoveryRow(recovery: DrillRecovery): TimelineRow {
-  const state = recovery.exitCode === 0 ? "done" : "failed";
+  const ended =
+    recovery.exitCode === 0
+      ? { state: "done" as const, text: "done" }
+      : { state: "failed" as const, text: `exit ${recovery.exitCode}` };
   const label = recovery.command.replace(/^redisops /, "").replace(/ --execute$/, "");
   return {
     label,
-    spans: [{ from: recovery.from / 1000, to: recovery.to / 1000, state, text: outcome(recovery) }],
+    spans: [{ from: recovery.from / 1000, to: recovery.to / 1000, ...ended }],
   };
 }
 
