@@ -21,9 +21,19 @@ function printVersion() {
   process.stdout.write(`${JSON.parse(manifest).version}\n`);
 }
 
+/** Says what comes before anything is loaded: that takes longer than on-call should look at nothing. */
+function showWaitingLine([command, ...words]) {
+  const probes = command === "status" && !words.some((word) => /^-*h(elp)?$/.test(word));
+  const line = probes && process.stderr.isTTY ? "Probing the platform …" : "";
+  if (line !== "") process.stderr.write(line);
+  return line;
+}
+
 async function run() {
+  const words = process.argv.slice(2);
+  const waitingLine = showWaitingLine(words);
   module.enableCompileCache?.();
-  if (process.argv[2] === "recover") await import("./bounded-heap.js");
+  if (words[0] === "recover") await import("./bounded-heap.js");
   else {
     // It runs beside databases under stress, day and night.
     v8.setFlagsFromString("--optimize-for-size");
@@ -36,7 +46,7 @@ async function run() {
   const { main } = await import(
     existsSync(source) ? source : new URL("../dist/cli/main.js", import.meta.url)
   );
-  process.exitCode = await main(process.argv.slice(2));
+  process.exitCode = await main(words, waitingLine);
   endAtLast();
 }
 

@@ -1,18 +1,15 @@
 import { completionOption, completions } from "./completion/complete.ts";
 import { outliveReaders, print, reportError } from "./output.ts";
-import { showWaitingLine } from "./waiting-line.ts";
+import { waitingLineIs } from "./waiting-line.ts";
 
 /** Whether a command prints JSON; told from its words, as its error may be that they cannot be parsed. */
 const wantsJson = (words: readonly string[]) => words.includes("--json") || words.includes("--json=true");
 
-/** Runs the command line; resolves to the exit code. */
-export async function main(given: readonly string[]): Promise<number> {
+/** Runs the command line; `waitingLine` is on the terminal by now. Resolves to the exit code. */
+export async function main(given: readonly string[], waitingLine = ""): Promise<number> {
   let words = given;
   outliveReaders();
-  // Before anything else is loaded, which takes longer than on-call should look at nothing.
-  if (words[0] === "status" && !words.some((word) => /^-*h(elp)?$/.test(word))) {
-    showWaitingLine("Probing the platform …");
-  }
+  waitingLineIs(waitingLine);
   if (words[0] === completionOption) {
     // Bash counts the sign of --option=value as a word.
     words = words.filter((word) => word !== "=");

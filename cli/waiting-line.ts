@@ -1,22 +1,19 @@
 /**
- * What a command is about to do, shown before its code is loaded, where somebody watches: the first thing that is printed
- * takes its place.
+ * What a command is about to do: bin/redisops.js shows it before any code is loaded, where somebody watches. The first
+ * thing that is printed takes its place.
  */
 
-const clearLine = "\r\u001b[K";
+let shown = "";
 
-let shown = false;
-
-/** Shows a line on the terminal that stderr is; nothing elsewhere. */
-export function showWaitingLine(text: string): void {
-  if (!process.stderr.isTTY) return;
-  process.stderr.write(text);
-  shown = true;
+/** Told which line is on the terminal that stderr is; empty for none. */
+export function waitingLineIs(text: string): void {
+  shown = text;
 }
 
 /** Takes the line away. */
 export function clearWaitingLine(): void {
-  if (!shown) return;
-  shown = false;
-  process.stderr.write(clearLine);
+  if (shown === "") return;
+  // Blanks, as a terminal may know no escape codes, and NO_COLOR asks for none.
+  process.stderr.write(`\r${" ".repeat(shown.length)}\r`);
+  shown = "";
 }

@@ -79,7 +79,7 @@ export const NotificationsShedBudgetBurn: DegradationMode = {
     {
       command: "redisops status --role token_bucket",
       shows: [
-        "token_bucket  twilio/main … degraded …ProviderThrottled…",
+        "token_bucket  twilio/main … degraded …",
         "token_bucket  twilio/backup … degraded …ProviderThrottled…",
         "token_bucket  sendgrid/main … ok …",
       ],

@@ -122,6 +122,7 @@ export const PostgresDown: DegradationMode = {
     kind: "lab",
     inject: ["kill --role postgres"],
     alsoFires: {
+      PreferencesDefaulting: "Of those that are assumed, enough belong to people whose entries have run out.",
       DegradedDecisionsBudgetBurn:
         "Preferences that the cache cannot vouch for are not looked up, but assumed.",
     },

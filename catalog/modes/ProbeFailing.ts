@@ -70,8 +70,7 @@ export const ProbeFailing: DegradationMode = {
       shows: ["preferences  Cluster at …  ProbeFailing  …", "  POSTGRES_RELATION_MISSING: …"],
       branches: [
         {
-          observed:
-            "state “error” and POSTGRES_RELATION_MISSING or POSTGRES_ERROR that names a table or a column",
+          observed: "POSTGRES_RELATION_MISSING or POSTGRES_ERROR that names a table or a column",
           conclusion:
             "A migration renamed it. Correct postgres.tables in redisops.yaml and reload the exporter, or bring the name back.",
         },

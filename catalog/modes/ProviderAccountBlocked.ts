@@ -73,7 +73,7 @@ export const ProviderAccountBlocked: DegradationMode = {
     {
       command: "redisops status --role token_bucket",
       shows: [
-        "token_bucket  twilio/main … degraded …ProviderThrottled…",
+        "token_bucket  twilio/main … degraded …",
         "token_bucket  twilio/backup … ok …",
         "  tokens … of 1,000; throttled (429), asks to wait 1 s; …",
       ],

@@ -95,7 +95,7 @@ export const ProviderCapacityExhausted: DegradationMode = {
     {
       command: "redisops status --role token_bucket",
       shows: [
-        "token_bucket  twilio/main … degraded …ProviderThrottled…",
+        "token_bucket  twilio/main … degraded …",
         "token_bucket  twilio/backup … degraded …ProviderThrottled…",
         "token_bucket  sendgrid/main … ok …",
         "  tokens … of 1,000; throttled (429), asks to wait 1 s; …",

@@ -150,6 +150,9 @@ export const RedisErrorRateHigh: DegradationMode = {
   drill: {
     kind: "lab",
     inject: ["slow --role rate_limit"],
+    alsoFires: {
+      RateLimitFailOpen: "Where the stalls open the breakers, messages are let through uncounted.",
+    },
     limits:
       "The lab’s applications wait 250 ms for an answer; in production 50 ms, which the same stall fails more often.",
   },

@@ -112,6 +112,7 @@ export const RedisHung: DegradationMode = {
     inject: ["hang --role registry"],
     alsoFires: {
       RegistryDown: "What hangs is the registry: its own alert wakes somebody.",
+      DeliveryDelayBudgetBurn: "What waits while lookups fail is late for people who are connected.",
       RegistryCold: "Entries run out while nothing can prolong them.",
       DegradedDecisionsBudgetBurn: "Every lookup is answered by a fallback.",
     },

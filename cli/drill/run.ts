@@ -1,5 +1,5 @@
 import { randomInt } from "node:crypto";
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeFileSync } from "node:fs";
 import { modes } from "../../catalog/modes.ts";
 import { exitCodes } from "../../core/error-codes.ts";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
@@ -95,7 +95,8 @@ async function runOn(options: DrillRunOptions, common: Common): Promise<DrillRun
 function openReport({ report }: DrillRunOptions): number | undefined {
   if (report === undefined) return undefined;
   try {
-    return openSync(report, "w");
+    // What an earlier run has written stays there until this one has something to say.
+    return openSync(report, "a");
   } catch (error) {
     throw new RedisopsError("USAGE", `Cannot write the report "${report}": ${messageOf(error)}`, {
       next: "Name a file that can be written with --report.",
@@ -121,6 +122,7 @@ export async function runDrillCommand(options: DrillRunOptions): Promise<number>
     });
     if (report !== undefined) {
       const { drillReportPage } = await import("../../operations/drills/report/page.ts");
+      ftruncateSync(report);
       writeFileSync(report, drillReportPage(run));
       note(`Report: ${options.report}`);
     }

@@ -4,14 +4,14 @@ export interface Keys {
   readonly signal: AbortSignal;
   /** Resolves then. */
   readonly ended: Promise<undefined>;
-  /** Whether by Ctrl-C or a signal, and not by q. */
+  /** Whether by Ctrl-C or a signal, and not by q or because nobody reads any more. */
   readonly interrupted: boolean;
   release(): void;
 }
 
 const ctrlC = "\u0003";
 
-/** Listens to q, Ctrl-C, SIGINT and SIGTERM until it is released. The terminal gives single keys meanwhile. */
+/** Listens to q, Ctrl-C, SIGINT, SIGTERM and the reader's end (`head`) until it is released. The terminal gives single keys meanwhile. */
 export function watchKeys(): Keys {
   const controller = new AbortController();
   let interrupted = false;
@@ -26,7 +26,9 @@ export function watchKeys(): Keys {
       else if (key === "q" || key === "Q") end(false);
     }
   };
-  const { stdin } = process;
+  const onGone = () => end(false);
+  const { stdin, stdout } = process;
+  stdout.on("error", onGone);
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   // What somebody else's program reads from a pipe is not ours to take.
@@ -44,6 +46,7 @@ export function watchKeys(): Keys {
       return interrupted;
     },
     release: () => {
+      stdout.off("error", onGone);
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
       if (!stdin.isTTY) return;

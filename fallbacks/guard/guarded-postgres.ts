@@ -21,7 +21,7 @@ export type PostgresConnectionConfig = Omit<PostgresConfig, "tables">;
 export interface BulkheadOptions {
   /** Statements at the same time, each on a connection of its own. Default 8. */
   readonly maxConcurrent?: number | undefined;
-  /** Statements that may wait for their turn; the next one gets no answer, at once. Default 256. */
+  /** Statements that may wait for their turn, the newest first; the next one gets no answer, at once. Default 256. */
   readonly maxQueued?: number | undefined;
   /** Milliseconds from asking to answer, waiting included. Default 50. */
   readonly deadlineMs?: number | undefined;
@@ -94,7 +94,7 @@ export class GuardedPostgres {
         this.#shortCircuited.pending += 1;
         return storeFailure(this.#breaker.open ? "short_circuited" : "overloaded");
       }
-      if (!(await this.#turn(deadlineMs))) {
+      if (!(await this.#turn(end))) {
         this.#shortCircuited.pending += 1;
         return storeFailure("overloaded");
       }
@@ -207,19 +207,22 @@ export class GuardedPostgres {
   }
 
   /** Waits for a running statement to end. Answers false when that takes too long. */
-  #turn(milliseconds: number): Promise<boolean> {
+  #turn(end: number): Promise<boolean> {
     return new Promise((resolve) => {
       const waiting: Waiting = {
-        end: performance.now() + milliseconds,
+        end,
         settle: (turn) => {
           clearTimeout(timer);
           resolve(turn);
         },
       };
-      const timer = setTimeout(() => {
-        this.#turns.leave(waiting);
-        resolve(false);
-      }, milliseconds);
+      const timer = setTimeout(
+        () => {
+          this.#turns.leave(waiting);
+          resolve(false);
+        },
+        Math.ceil(end - performance.now()),
+      );
       this.#turns.wait(waiting);
     });
   }

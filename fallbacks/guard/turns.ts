@@ -18,8 +18,8 @@ const meansNeeded = 2;
  * order of asking everybody would get a turn when the time is nearly over, and the server would work for nobody. For the
  * same reason nobody gets a turn with less time left than a call takes.
  *
- * Of ten seconds at five times what Postgres serves, the order of asking used 37 % of it, this 100 %; under load that
- * Postgres does serve the two differ little. `redisops capacity` simulates with this very class.
+ * At five times what Postgres serves, the order of asking used 38 % of it, this 100 %; docs/capacity.md has more.
+ * `redisops capacity` simulates with this very class.
  */
 export class Turns {
   readonly #places: number;

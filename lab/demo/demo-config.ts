@@ -63,7 +63,7 @@ export function demoConfig(addresses: DemoAddresses): string {
         },
       },
     },
-    exporter: { listen: addresses.exporter, probe_timeout: "500ms" },
+    exporter: { listen: addresses.exporter },
     prometheus: { url: addresses.prometheus },
     alerting: {
       runbook_base_url: addresses.runbooks,

@@ -53,7 +53,7 @@ export function parseGiven(words: readonly string[]): GivenFigures {
     const known = figureNames.find((each) => each === name);
     if (known === undefined) {
       throw new RedisopsError("USAGE", `--set: there is no figure "${name}"`, {
-        next: `Did you mean ${nearest(name)}? docs/capacity.md lists all figures.`,
+        next: `Did you mean ${nearest(name)}? redisops capacity --example shows the figures, under STARTS FROM.`,
       });
     }
     if (text === undefined) throw new RedisopsError("USAGE", `--set ${name}: expected ${name}=number`);

@@ -28,6 +28,8 @@ export interface Diagnosis {
   readonly checks: readonly Check[];
 }
 
+const emptyFix = "redisops init --redis HOST:PORT --force   # drafts it again from what there is";
+
 function diagnosis(platform: string | undefined, checks: readonly Check[]): Diagnosis {
   return { platform, healthy: checks.every(({ status }) => status !== "failed"), checks };
 }
@@ -64,8 +66,13 @@ export async function diagnose(options: DoctorOptions): Promise<Diagnosis> {
     return diagnosis(undefined, [checked("config", "failed", message, next)]);
   }
   const found = (await Promise.all(parts(config, options))).flat();
+  const empty =
+    Object.keys(config.roles).length + Object.keys(config.providers).length === 0 &&
+    config.postgres === undefined;
   return diagnosis(config.platform, [
-    checked("config", "ok", `${path} is valid`),
+    empty
+      ? checked("config", "failed", `${path} describes no role, no Postgres and no provider`, emptyFix)
+      : checked("config", "ok", `${path} is valid`),
     secretsCheck(config, path),
     ...found,
     ...(recoveries

@@ -10,6 +10,7 @@ import { type Check, checked, failure, requestDeadline } from "./check.ts";
 import { clockCheck } from "./clock.ts";
 import { tableNeeds } from "./postgres-needs.ts";
 import { tableCheck } from "./postgres-tables.ts";
+import { roleName } from "./role-name.ts";
 import { isOlder } from "./versions.ts";
 
 /** `CREATE OR REPLACE TRIGGER` of docs/preferences.md came with it. */
@@ -57,7 +58,7 @@ function monitorCheck({ user, monitor }: ServerFacts): Check {
     id,
     "warning",
     "other users' sessions hide what they do, so that they count as state other",
-    `GRANT pg_monitor TO ${user};`,
+    `GRANT pg_monitor TO ${roleName(user)};`,
   );
 }
 
@@ -100,10 +101,15 @@ async function runsCheck(
   const bare = tables.map((each) => each.replaceAll('"', ""));
   const denied = bare.filter((_, index) => found[index]?.exists === true && found[index]?.writable !== true);
   if (found[0]?.exists === true && found[0].readable !== true) {
-    return checked(id, "failed", `${user} may not read ${bare[0]}`, `GRANT SELECT ON ${bare[0]} TO ${user};`);
+    return checked(
+      id,
+      "failed",
+      `${user} may not read ${bare[0]}`,
+      `GRANT SELECT ON ${bare[0]} TO ${roleName(user)};`,
+    );
   }
   if (recoveries && denied.length > 0) {
-    const fix = `GRANT SELECT, INSERT, UPDATE, DELETE ON ${denied.join(", ")} TO ${user};`;
+    const fix = `GRANT SELECT, INSERT, UPDATE, DELETE ON ${denied.join(", ")} TO ${roleName(user)};`;
     return checked(id, "failed", `${user} may not write ${denied.join(", ")}: no recovery begins`, fix);
   }
   if (found.every(({ exists }) => exists)) return checked(id, "ok", `recoveries are written to ${bare[0]}`);
@@ -118,7 +124,7 @@ async function runsCheck(
   const fix =
     schema === undefined
       ? `CREATE SCHEMA ${quoteName(user)} AUTHORIZATION ${quoteName(user)};`
-      : `GRANT USAGE, CREATE ON SCHEMA ${quoteName(schema)} TO ${user};`;
+      : `GRANT USAGE, CREATE ON SCHEMA ${quoteName(schema)} TO ${roleName(user)};`;
   return checked(
     id,
     recoveries ? "failed" : "warning",

@@ -2,6 +2,7 @@ import type { Client } from "pg";
 import { quoteName } from "../../core/postgres/connect.ts";
 import { type Check, checked } from "./check.ts";
 import { isPreferencesTable, type TableNeed, type TablePrivilege } from "./postgres-needs.ts";
+import { roleName } from "./role-name.ts";
 
 /** What Postgres has under a table's name. */
 interface FoundTable {
@@ -67,7 +68,7 @@ export async function tableCheck(client: Client, need: TableNeed, user: string):
       id,
       worst,
       `${user} may not use the schema ${schema}: needed for ${need.for}`,
-      `GRANT USAGE ON SCHEMA ${schema} TO ${user};\nGRANT ${privileges.join(", ")} ON ${table} TO ${user};`,
+      `GRANT USAGE ON SCHEMA ${schema} TO ${roleName(user)};\nGRANT ${privileges.join(", ")} ON ${table} TO ${roleName(user)};`,
     );
   }
   const [found] = rows;
@@ -92,7 +93,7 @@ export async function tableCheck(client: Client, need: TableNeed, user: string):
       id,
       worst,
       `${user} has not got ${denied.join(", ")} on ${table}: needed for ${need.for}`,
-      `GRANT ${denied.join(", ")} ON ${table} TO ${user};`,
+      `GRANT ${denied.join(", ")} ON ${table} TO ${roleName(user)};`,
     );
   }
   const statements = indexStatements(need, found);

@@ -3,7 +3,7 @@ import { askAlertmanager } from "../../core/alertmanager.ts";
 import { messageOf } from "../../core/errors.ts";
 import { askPrometheus } from "../../core/prometheus.ts";
 import type { Draft } from "./draft.ts";
-import { answerDeadline, type InitRequest } from "./request.ts";
+import { answerDeadline, askFor, type InitRequest } from "./request.ts";
 
 const built = z.object({ data: z.object({ version: z.string() }) });
 const alertmanagers = z.object({
@@ -21,7 +21,8 @@ async function knownAlertmanager(prometheus: string): Promise<string | undefined
 export async function findObservers(draft: Draft, request: InitRequest): Promise<void> {
   const { ask, note } = request;
   const prometheus =
-    request.prometheus ?? (await ask?.("Prometheus, http://host:port (nothing where there is none)", ""));
+    request.prometheus ??
+    (await askFor("url", ask, "Prometheus, http://host:port (nothing where there is none)"));
   let alertmanager = request.alertmanager;
   let why: string | undefined;
   if (prometheus) {
@@ -38,8 +39,7 @@ export async function findObservers(draft: Draft, request: InitRequest): Promise
     }
   } else if (ask === undefined)
     draft.todo("prometheus", "no address was given.", "redisops init --prometheus http://HOST:9090");
-  alertmanager ??=
-    (await ask?.("Alertmanager, http://host:port (nothing where there is none)", "")) || undefined;
+  alertmanager ??= await askFor("url", ask, "Alertmanager, http://host:port (nothing where there is none)");
   if (alertmanager !== undefined) {
     try {
       const { versionInfo } = await askAlertmanager(alertmanager, "api/v2/status", answerDeadline, status);
@@ -53,10 +53,15 @@ export async function findObservers(draft: Draft, request: InitRequest): Promise
     }
   }
   const grafana =
-    request.grafana ?? (await ask?.("Grafana, http://host:port (nothing where there is none)", ""));
+    request.grafana ?? (await askFor("url", ask, "Grafana, http://host:port (nothing where there is none)"));
   if (!grafana) return;
   const token =
     request.grafanaToken ??
-    (await ask?.("Reference to a token of a service account with the role Editor", "${GRAFANA_TOKEN}"));
-  draft.set("grafana", { url: grafana, token: token || "${GRAFANA_TOKEN}" });
+    (await askFor(
+      "reference",
+      ask,
+      "Reference to a token of a service account with the role Editor",
+      "${GRAFANA_TOKEN}",
+    ));
+  draft.set("grafana", { url: grafana, token: token ?? "${GRAFANA_TOKEN}" });
 }

@@ -7,7 +7,7 @@ import { connectPostgres } from "../../core/postgres/connect.ts";
 import { withPostgres } from "../../exporters/postgres-session.ts";
 import type { Draft } from "./draft.ts";
 import { guessTables, type ListedTable, preferenceTables } from "./guess-tables.ts";
-import { answerDeadline, type InitRequest, tlsOf } from "./request.ts";
+import { answerDeadline, askFor, type InitRequest, tlsOf } from "./request.ts";
 
 /** Tables that are looked at, at most. */
 const mostTables = 5_000;
@@ -58,7 +58,7 @@ async function accessOf(address: string, request: InitRequest): Promise<Access> 
   const user = request.postgresUser ?? (await ask?.("Postgres user", "redisops")) ?? "redisops";
   const password =
     request.postgresPassword ??
-    (await ask?.("Reference to its password (${NAME} or file:/path; nothing for none)", ""));
+    (await askFor("reference", ask, "Reference to its password (${NAME} or file:/path; nothing for none)"));
   return { address, database, user, ...(password ? { password } : {}), ...tlsOf("postgres", request) };
 }
 
@@ -104,7 +104,7 @@ export async function findPostgres(draft: Draft, request: InitRequest): Promise<
   const address =
     request.postgres ??
     behind?.address ??
-    ((await ask?.("Postgres, host:port (not PgBouncer; nothing where there is none)", "")) || undefined);
+    (await askFor("address", ask, "Postgres, host:port (not PgBouncer; nothing where there is none)"));
   if (address === undefined) {
     if (ask === undefined)
       draft.todo(
@@ -193,7 +193,8 @@ async function postgresBehind(
 export async function findPgBouncer(draft: Draft, request: InitRequest): Promise<void> {
   if (draft.sections.postgres === undefined) return;
   const asked =
-    request.pgbouncer ?? (await request.ask?.("PgBouncer, host:port (nothing where there is none)", ""));
+    request.pgbouncer ??
+    (await askFor("address", request.ask, "PgBouncer, host:port (nothing where there is none)"));
   if (!asked) return;
   const bouncer = consoleOf({ ...request, pgbouncer: asked });
   try {

@@ -6,7 +6,7 @@ import type { Draft } from "./draft.ts";
 import { guessRoles, type RoleGuess } from "./guess-roles.ts";
 import { findPlaces, openNode, type Place } from "./redis-places.ts";
 import { type Sample, sampleServer } from "./redis-sample.ts";
-import type { InitRequest } from "./request.ts";
+import { askFor, type InitRequest } from "./request.ts";
 
 /** Primaries of a cluster that are looked at. */
 const lookedAt = 6;
@@ -128,9 +128,10 @@ export async function findRedis(draft: Draft, request: InitRequest, sent: number
     let found =
       named === undefined ? byKeys(role, looked) : await byAddress(role, named, looked, draft, request);
     if (found === undefined && named === undefined && looked.length > 0) {
-      const answer = await ask?.(
+      const answer = await askFor(
+        "address",
+        ask,
         `${roleTitles[role]} (${role}): no key says where it is. host:port, or nothing where there is none`,
-        "",
       );
       if (answer) found = await byAddress(role, answer, looked, draft, request);
     }

@@ -5,7 +5,7 @@ import { connectNode, type NodeConnection } from "../../core/redis/connect.ts";
 import { redisError } from "../../core/redis/redis-error.ts";
 import { parseClusterNodes } from "../../exporters/redis/cluster-nodes.ts";
 import { connectedReplicas, InfoFields } from "../../exporters/redis/info.ts";
-import { answerDeadline, type InitRequest, tlsOf } from "./request.ts";
+import { answerDeadline, askFor, type InitRequest, tlsOf } from "./request.ts";
 
 /** Nodes that are named in redisops.yaml of a cluster; the others are discovered. */
 const namedNodes = 3;
@@ -89,7 +89,11 @@ async function logIn(address: string, request: InitRequest) {
       denied ??= error;
     }
   }
-  const password = await ask?.(`Redis at ${address} wants a password. Its reference, \${NAME} or file:/path`);
+  const password = await askFor(
+    "reference",
+    ask,
+    `Redis at ${address} wants a password. Its reference, \${NAME} or file:/path`,
+  );
   if (!password) throw denied;
   return tried(address, { ...base, ...(username !== undefined && { username }), password });
 }

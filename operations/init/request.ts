@@ -1,4 +1,6 @@
 import type { RedisRole } from "../../catalog/roles.ts";
+import { address, httpUrl } from "../../core/config/fields.ts";
+import { secretReferencePattern } from "../../core/config/secret.ts";
 
 /** Parts of a platform that may be reached over TLS. */
 export const tlsParts = ["redis", "postgres", "kafka"] as const;
@@ -6,6 +8,35 @@ export type TlsPart = (typeof tlsParts)[number];
 
 /** Asks a person. Answers what was typed, or the suggestion where nothing was. */
 export type Ask = (question: string, suggestion?: string) => Promise<string>;
+
+/** What an answer may have to be, and what is said where it is not. Nothing of a wrong answer is kept or repeated. */
+const kinds = {
+  reference: {
+    fits: (typed: string) => secretReferencePattern.test(typed),
+    again: "That is no reference such as ${NAME} or file:/path. ",
+  },
+  address: {
+    fits: (typed: string) => address().safeParse(typed).success,
+    again: "That is no host:port. ",
+  },
+  url: {
+    fits: (typed: string) => httpUrl().safeParse(typed).success,
+    again: "That is no http://host:port, or has credentials in it. ",
+  },
+} as const;
+
+/** Asks until something of the kind is typed. Undefined where nothing is typed, or nobody is there to be asked. */
+export async function askFor(
+  kind: keyof typeof kinds,
+  ask: Ask | undefined,
+  question: string,
+  suggestion = "",
+): Promise<string | undefined> {
+  const { fits, again } = kinds[kind];
+  let typed = await ask?.(question, suggestion);
+  while (typed && !fits(typed)) typed = await ask?.(`${again}${question}`, suggestion);
+  return typed || undefined;
+}
 
 /** What is known of a platform beforehand. Secrets are references, `${NAME}` or `file:/path`. */
 export interface InitRequest {

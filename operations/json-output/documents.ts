@@ -25,8 +25,8 @@ export const outputDocuments: readonly OutputDocument[] = [
 /** The document of a command line without the program; undefined where it prints none. */
 export function documentOf(words: readonly string[]): OutputDocument | undefined {
   const own = words.filter((word) => !word.startsWith("-"));
-  const watching = words.includes("--watch") ? ["status --watch"] : [];
-  const names = [...watching, own.slice(0, 2).join(" "), own[0] ?? ""];
+  const running = ["--watch", "--listen"].filter((option) => words.includes(option));
+  const names = [...running.map((option) => `${own[0]} ${option}`), own.slice(0, 2).join(" "), own[0] ?? ""];
   return names
     .map((name) => outputDocuments.find(({ command }) => command === name))
     .find((found) => found !== undefined);

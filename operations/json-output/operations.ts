@@ -70,37 +70,62 @@ const plan = z.strictObject({
   error: errorReport.nullable(),
 });
 
+const answer = z.strictObject({
+  kind: z.literal("answer"),
+  platform: z.string(),
+  status: z.enum(["firing", "resolved"]),
+  at: time(),
+  alerts: z.array(
+    z.strictObject({
+      alert: z.string(),
+      title: z.string(),
+      role: z.string().nullable(),
+      severity: z.enum(["page", "ticket", "none"]),
+      status: z.enum(["firing", "resolved"]),
+      since: z.string(),
+      labels: z.array(labels).describe("At most eight sets."),
+      more: z.int().describe("How many more there are."),
+      verdict: z.enum(["holds", "does not hold", "not known", "not looked"]),
+      live: liveMode.nullable(),
+      decide: z.array(z.strictObject({ observed: z.string(), conclusion: z.string() })),
+      plan: plan.nullable(),
+      next: z.string(),
+      runbook: z.string(),
+      dashboard: z.string(),
+    }),
+  ),
+  unknown: list.describe("Names of alerts that are not redisops’; at most eight."),
+  skipped: z.int().describe("Alerts about which nothing is said."),
+});
+
+const execution = z.strictObject({
+  kind: z.literal("execution"),
+  platform: z.string(),
+  at: time(),
+  recovery: z.string(),
+  alert: z.string().describe("The mode whose alert called for it."),
+  outcome: z
+    .enum(["done", "verification_failed", "failed", "waiting", "refused", "over"])
+    .describe(
+      "waiting: not now, tried again while the alert fires; refused: a person is needed; over: nothing is left to do.",
+    ),
+  because: z.string(),
+  run: z.string().nullable(),
+  seconds,
+  facts: z.array(fact).describe("What the verification found."),
+  next: z.string().nullable(),
+});
+
 export const operationsDocuments: readonly OutputDocument[] = [
   {
     command: "oncall",
     about: "What holds, why, and the prepared plan, for each alert of a notification.",
-    schema: z.strictObject({
-      kind: z.literal("answer"),
-      platform: z.string(),
-      status: z.enum(["firing", "resolved"]),
-      at: time(),
-      alerts: z.array(
-        z.strictObject({
-          alert: z.string(),
-          title: z.string(),
-          role: z.string().nullable(),
-          severity: z.enum(["page", "ticket", "none"]),
-          status: z.enum(["firing", "resolved"]),
-          since: z.string(),
-          labels: z.array(labels).describe("At most eight sets."),
-          more: z.int().describe("How many more there are."),
-          verdict: z.enum(["holds", "does not hold", "not known", "not looked"]),
-          live: liveMode.nullable(),
-          decide: z.array(z.strictObject({ observed: z.string(), conclusion: z.string() })),
-          plan: plan.nullable(),
-          next: z.string(),
-          runbook: z.string(),
-          dashboard: z.string(),
-        }),
-      ),
-      unknown: list.describe("Names of alerts that are not redisops’; at most eight."),
-      skipped: z.int().describe("Alerts about which nothing is said."),
-    }),
+    schema: answer,
+  },
+  {
+    command: "oncall --listen",
+    about: "A line for each answer, and one for each recovery that an alert called for: what became of it.",
+    schema: z.union([answer, execution]),
   },
   {
     command: "drill list",

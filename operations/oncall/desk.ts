@@ -86,6 +86,7 @@ export class OncallDesk {
         this.#listener.onSaid(answer);
         this.#offer(answer);
       } catch (error) {
+        this.#answered.delete(contentOf(notification));
         if (!this.#closing.signal.aborted)
           this.#listener.onWarning(`a notification has no answer: ${messageOf(error)}`);
       }

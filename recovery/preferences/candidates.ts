@@ -47,6 +47,18 @@ export async function latestActivity(
   return at === undefined ? undefined : { at, user: null };
 }
 
+/** Rows of what says who was active, up to that number: no more users than that can come of it. */
+export async function activityRows(
+  client: Client,
+  { recovery, tables }: PreferencesSetup,
+  limit: number,
+): Promise<number> {
+  const table = quoteName(recovery.activity?.table ?? tables.changes_table);
+  const text = `SELECT count(*)::int AS rows FROM (SELECT FROM ${table} LIMIT $1) AS bounded`;
+  const { rows } = await client.query<{ rows: number }>(text, [limit]);
+  return rows[0]?.rows ?? 0;
+}
+
 /** The next users, from a place on; looks at so many rows. */
 export async function candidatesFrom(
   client: Client,

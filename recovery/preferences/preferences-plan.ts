@@ -7,7 +7,13 @@ import type { EntryState } from "../../core/preferences/judge-entries.ts";
 import { describeTarget } from "../../core/redis/connect.ts";
 import type { Fact, Plan, RecoveryContext } from "../recovery.ts";
 import type { CacheEntries } from "./cache-entries.ts";
-import { type ActivityPlace, activitySource, candidatesFrom, latestActivity } from "./candidates.ts";
+import {
+  type ActivityPlace,
+  activityRows,
+  activitySource,
+  candidatesFrom,
+  latestActivity,
+} from "./candidates.ts";
 import { type ChangedEntries, estimateChanged } from "./changed-entries.ts";
 import { type ChangesReach, changesReach, lastIdBefore, momentOf } from "./changes.ts";
 import { ask, type PreferencesSetup, preferencesSetup, withStores } from "./setup.ts";
@@ -113,26 +119,27 @@ function sampleFact({ compared, keys, stale }: CacheSample): Fact {
   };
 }
 
-/** Whether and with whom the cache is to be warmed. */
+/** Whether and with whom the cache is to be warmed: `users` at most, of those up to `limit` that there are. */
 async function planWarming(
   setup: PreferencesSetup,
   database: PostgresConnection,
   entries: CacheEntries,
   hasChanges: boolean,
-  users: number,
+  limit: number,
 ) {
   const from =
-    users === 0 ? undefined : await ask(database, (client) => latestActivity(client, setup, hasChanges));
+    limit === 0 ? undefined : await ask(database, (client) => latestActivity(client, setup, hasChanges));
   if (from === undefined) {
-    const why = users === 0 ? "not asked for" : "nobody is known to have been active";
-    return { from, needed: false, fact: { label: "warming", value: `none: ${why}` } };
+    const why = limit === 0 ? "not asked for" : "nobody is known to have been active";
+    return { from, users: 0, fact: { label: "warming", value: `none: ${why}` } };
   }
+  const users = await ask(database, (client) => activityRows(client, setup, limit));
   const page = await ask(database, (client) => candidatesFrom(client, setup, from, candidateRows));
   const sampled = page.users.slice(0, users);
   const missing = (await entries.missing(sampled)).length;
   const needed = missing > (1 - warmRatio) * sampled.length;
   const value = `${activitySource(setup)}: ${count(missing)} of the ${count(sampled.length)} latest have no entry${needed ? "" : ", which is warm"}`;
-  return { from, needed, fact: { label: "warming", value } };
+  return { from, users: needed ? users : 0, fact: { label: "warming", value } };
 }
 
 function readsFact({ tables, recovery }: PreferencesSetup, limit: number, warm: number): Fact {
@@ -191,7 +198,7 @@ export async function planPreferences(
 
     const wrong =
       judged === undefined ? cache.keys > 0 : !judged.exact || judged.outdated > 0 || judged.otherLayout > 0;
-    const warmUsers = warming.needed ? warm : 0;
+    const warmUsers = warming.users;
     const changes = Math.max(0, span.upTo - span.after);
     const cleaned = judged === undefined ? cache.keys : changes;
     return {

@@ -3,8 +3,10 @@ import { codeBlock, inlineCode, page, table } from "../../runbooks/markdown.ts";
 
 const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   done: "Done, or there was nothing to do. A recovery that acted has also been verified.",
-  failed: "The command could not do its work. The message says what happened and what to do next.",
-  planHasChanges: "A plan was printed and nothing was changed. The same command with `--execute` acts.",
+  failed:
+    "The command could not do its work; the message says what happened and what to do next. Or what it looked at is not as it should be: `status` or `doctor` found something wrong, a drill failed, `catalog` found a gap, `runbook search` found no page.",
+  planHasChanges:
+    "There is something to do, and nothing was changed: a plan was printed, which the same command with `--execute` carries out, or `dashboards diff` found what a push would change.",
   stale:
     "What a plan or a run rests on has changed, or another run has the role by now. Nothing more was written.",
   notConfirmed: "A severe action was not confirmed by naming platform and role. Nothing was changed.",
@@ -13,7 +15,7 @@ const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   lockHeld: "Another run works on the role. Nothing was changed.",
   verificationFailed: "The recovery acted, and the check afterwards does not hold.",
   notOverwritten:
-    "A board in Grafana was left as it is, because redisops did not make it or somebody has changed it since.",
+    "What is there already was left as it is: a board in Grafana that redisops did not make or that somebody has changed since, or the redisops.yaml that `init` would have replaced.",
   denied: "The server rejects the credentials, or they do not allow it.",
   usage: "The command line or the configuration is at fault. Nothing was changed.",
   webConfig:

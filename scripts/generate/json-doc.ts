@@ -113,7 +113,7 @@ export function renderJsonDoc(): string {
   return page([
     "<!-- Generated from operations/json-output. Edit that, then run npm run generate. -->",
     "# JSON output",
-    "With `--json` a command prints one document on stdout and nothing else there; warnings and progress are on stderr. `redisops exporter` and `redisops completion` have none; `redisops oncall --listen` prints one line for each answer. Fields stay as they are within a major version; new ones may come. [json.schema.json](json.schema.json) has all documents under `$defs` as JSON Schema, and the tests hold what every command prints against it.",
+    "With `--json` a command prints one document on stdout and nothing else there; warnings and progress are on stderr. `redisops exporter` and `redisops completion` have none; `redisops oncall --listen` prints its lines without being asked. Fields stay as they are within a major version; new ones may come. [json.schema.json](json.schema.json) has all documents under `$defs` as JSON Schema, and the tests hold what every command prints against it.",
     "A command that fails prints `error` in place of its document, as [errors.md](errors.md#json-form) has it, and its exit code is the error’s. Times are ISO 8601 in UTC.",
     ...sections().flatMap(({ commands, document }) => [
       `## ${commands.join(", ")}`,

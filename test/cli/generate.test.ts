@@ -142,10 +142,11 @@ test("a webhook that cannot be read stops everything before anything is written"
 
 test("kubernetes writes manifests with references to secrets and no secret, whatever is in the environment", async () => {
   const out = join(folder, "k8s");
-  const { code, stdout, stderr } = await generate("kubernetes", out, "--namespace", "messaging");
+  const { code, stdout, stderr } = await generate("kubernetes", out, "--namespace", "messaging", "--json");
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   const files = (await readdir(out)).toSorted();
-  expect(stdout.trim().split("\n").toSorted()).toEqual(files.map((name) => join(out, name)));
+  const document = JSON.parse(stdout) as { files: string[] };
+  expect(document.files.toSorted()).toEqual(files.map((name) => join(out, name)));
   expect(files).toContain("kustomization.yaml");
   for (const name of files) {
     const text = await readFile(join(out, name), "utf8");

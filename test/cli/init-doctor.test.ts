@@ -105,6 +105,8 @@ test("on a terminal init asks, takes what is typed, and at Ctrl-C writes nothing
   await child.says("Postgres, host:port");
   child.type("\r");
   await child.says("wants a password");
+  child.type("typed-by-mistake\r");
+  await child.says("That is no reference");
   child.type("${INIT_REDIS}\r");
   for (const question of [
     "(registry)",

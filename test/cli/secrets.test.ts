@@ -1,9 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { answersOk } from "../../lab/servers/http-ready.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { frozen, patience } from "../fixtures/processes.ts";
+import { notified, payload } from "../unit/oncall/payload.ts";
 import { SecretsSweep } from "./secrets-sweep.ts";
 import { accountSid, type SmallPlatform, startSmallPlatform } from "./small-platform.ts";
 
@@ -85,6 +86,34 @@ async function runEverything(
   return codes;
 }
 
+/** Runs what looks at the whole platform, and what was asked for beside it, at the same time; returns the exit codes. */
+async function look(
+  situation: string,
+  env: Readonly<Record<string, string>> = {},
+  more: (config: string) => readonly (readonly string[])[] = () => [],
+) {
+  const config = await platform.configure();
+  const alert = join(platform.folder, "alert.json");
+  await writeFile(alert, JSON.stringify(payload([notified({ alertname: "BloomCold", platform: "small" })])));
+  const { redis, postgres } = platform;
+  const lines = [
+    ["doctor", "--recoveries", "--config", config],
+    ["oncall", alert, "--json", "--config", config],
+    ["capacity", "--config", config],
+    [
+      ...["init", "--non-interactive", "--out", "-"],
+      ...["--redis", `127.0.0.1:${redis.dedup.port}`, "--redis-password", "${SMALL_REDIS}"],
+      ...["--postgres", `127.0.0.1:${postgres.port}`, "--postgres-user", postgres.user],
+      ...["--postgres-password", "${SMALL_POSTGRES}"],
+    ],
+    ...more(config),
+  ];
+  const outcomes = lines.map((line) =>
+    sweep.follow(`${line[0]} (${situation})`, platform.start(line, { ...debug, ...env })),
+  );
+  return (await Promise.all(outcomes)).map(({ code }) => code);
+}
+
 /** What was looked through held what it was meant to hold. */
 const seen = (where: string) => sweep.seen.get(where) ?? "";
 
@@ -100,6 +129,16 @@ test(
     expect(
       [...sweep.seen.keys()].filter((where) => where.startsWith("journals/")).length,
     ).toBeGreaterThanOrEqual(2);
+    const manifests = join(platform.folder, "k8s");
+    const looked = await look("healthy", {}, (config) => [
+      ["drill", "list", "--target", config],
+      ["generate", "kubernetes", "--out", manifests, "--config", config],
+    ]);
+    // Doctor misses indexes and users for each role; what is looked for is only whether it shows a secret.
+    expect(looked).toEqual([expect.toBeOneOf([0, 1]), 0, 0, 0, 0, 0]);
+    sweep.seeFiles("manifests", manifests);
+    expect(seen("manifests/exporter.yaml")).toContain("SMALL_REDIS");
+    expect(seen("stdout of init (healthy)")).toContain("password: ${SMALL_REDIS}");
     expect(seen("the arguments during status (healthy)")).toContain("redisops.js status --config");
     expect(seen("/metrics (healthy)")).toContain("redisops_probe_success");
     expect(sweep.leaks()).toEqual([]);
@@ -124,6 +163,8 @@ test(
     const env = { SMALL_REDIS: wrong.redis, SMALL_POSTGRES: wrong.postgres, SMALL_PROVIDER: wrong.provider };
     const codes = await runEverything("rejected", asking, env);
     expect(Object.values(codes)).toEqual([1, 1, 1, 1, 1]);
+    expect(await look("rejected", env)).toEqual([1, 0, 0, 0]);
+    expect(seen("stdout of doctor (rejected)")).toContain("rejects the credentials");
     for (const code of ["REDIS_AUTH", "POSTGRES_AUTH", "PROVIDER_UNAVAILABLE"]) {
       expect(seen("stdout of status (rejected)")).toContain(code);
       expect(seen("stderr of exporter (rejected)")).toContain(code);

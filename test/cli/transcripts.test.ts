@@ -44,7 +44,11 @@ const sessions: readonly Session[] = [
     name: "generate",
     lines: ["redisops generate alerts --out rules", "redisops generate kubernetes --out k8s"],
   },
-  { name: "drill-list", lines: ["redisops drill list"] },
+  {
+    name: "drill",
+    lines: ["redisops drill list", "redisops drill run RedisHung --target small.yaml"],
+  },
+  { name: "exporter", lines: ["redisops exporter --web.config.file missing.yml"] },
   { name: "completion", lines: ["redisops completion bash"] },
   {
     name: "audit",
@@ -94,6 +98,19 @@ const sessions: readonly Session[] = [
     prepare: (platform) => platform.drainBucket(),
     lines: ["redisops recover token-buckets --out plan.json", "redisops recover apply plan.json"],
   },
+  {
+    name: "recover-stale-plan",
+    prepare: async (platform) => {
+      await platform.small.redis.token_bucket.restart({ empty: true });
+      await platform.drainBucket();
+    },
+    lines: ["redisops recover apply plan.json"],
+  },
+  {
+    name: "recover-locked",
+    prepare: (platform) => platform.lock("token_bucket"),
+    lines: ["redisops recover token-buckets --execute"],
+  },
   { name: "recover-all", prepare: cold, lines: ["redisops recover all", "redisops recover all --execute"] },
   { name: "doctor", lines: ["redisops doctor --config small.yaml"] },
   {
@@ -102,6 +119,11 @@ const sessions: readonly Session[] = [
       "redisops init --non-interactive --platform draft --redis 127.0.0.1:22222 --redis-password ${SMALL_REDIS} --out draft.yaml",
       "redisops init --non-interactive --redis 127.0.0.1:22222 --out draft.yaml",
     ],
+  },
+  {
+    name: "server-gone",
+    prepare: (platform) => platform.small.redis.dedup.kill(),
+    lines: ["redisops status --config small.yaml --role dedup", "redisops recover bloom"],
   },
 ];
 

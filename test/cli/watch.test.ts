@@ -102,6 +102,12 @@ test("prints a line per look where stdout is no terminal, and JSON lines with --
   });
 });
 
+test("ends with whoever reads its lines", { timeout: patience }, async () => {
+  const command = [...redisopsCommand, ...words].map((word) => `'${word}'`).join(" ");
+  const { stdout } = await start([], ["sh", "-c", `${command} | head -n 1`]).outcome;
+  expect(stdout).toMatch(/ 1 ok\n$/);
+});
+
 test.each(["0s", "499ms", "soon", "25h"])("--interval %s is a usage error", async (interval) => {
   const { code, stderr } = await start(["status", "--watch", "--interval", interval]).outcome;
   expect(code).toBe(64);

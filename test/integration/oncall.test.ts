@@ -13,6 +13,7 @@ import { startAlertmanager } from "../../lab/servers/alertmanager.ts";
 import { startLoopbackHttp } from "../../lab/servers/loopback-http.ts";
 import { type PrometheusServer, startPrometheus } from "../../lab/servers/prometheus.ts";
 import { waitUntil } from "../../lab/wait.ts";
+import { documentOf } from "../../operations/json-output/documents.ts";
 import type { Answer, Execution } from "../../operations/oncall/answer.ts";
 import { OncallReceiver } from "../../operations/oncall/receiver.ts";
 import { patience } from "../fixtures/processes.ts";
@@ -25,7 +26,7 @@ let platform: RecoverPlatform;
 let exporter: ExporterServer;
 let prometheus: PrometheusServer;
 let receiver: OncallReceiver | undefined;
-let said: (Answer | Execution)[];
+let said: (Answer | Execution)[] = [];
 /** Where Alertmanager posts to. */
 let alertmanagerTarget: string;
 
@@ -113,6 +114,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await receiver?.close();
   receiver = undefined;
+  for (const each of said) documentOf(["oncall", "--listen"])?.schema.parse(each);
 });
 
 afterAll(async () => {

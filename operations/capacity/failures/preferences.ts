@@ -62,18 +62,14 @@ function exposureRows(defaulted: number, simulated: number, optedOut: number, wo
 }
 
 /** What can be done before the day comes on which Postgres is asked for more than it serves. */
-function overloadNotes(placesInTime: number, tooManyWorkers: boolean): string[] {
+function overloadNotes(tooManyWorkers: boolean): string[] {
   return [
     "The bulkheads keep Postgres alive; what its answers cannot cover is decided by default. Fewer bulk notifications or a faster Postgres change that.",
-    ...(placesInTime >= maxConcurrent + maxQueued
-      ? []
-      : tooManyWorkers
-        ? [
-            "Already the reads that run in all bulkheads take longer than their deadline: breakers open. Lower bulkhead.maxConcurrent, and bulkhead.maxQueued with it.",
-          ]
-        : [
-            `A worker's queue is longer than Postgres is fast: reads grow old in it and breakers open. bulkhead.maxQueued of ${Math.max(1, Math.floor(0.75 * placesInTime) - maxConcurrent)} answers more.`,
-          ]),
+    ...(tooManyWorkers
+      ? [
+          "The reads that run in all bulkheads at once take longer than their deadline: some are cancelled, and breakers open. A lower bulkhead.maxConcurrent wastes fewer.",
+        ]
+      : []),
   ];
 }
 
@@ -98,7 +94,6 @@ export function preferencesCacheDown(figures: Figures, seed: number) {
       const outcome = cacheDown(platformOf(values, connections), seed);
       const defaultedShare = 1 - servedAtMost(load, capacity);
       const held = workers * maxConcurrent;
-      const placesInTime = (capacity * deadlineSeconds) / workers;
       const fitting = (capacity * deadlineSeconds) / maxConcurrent;
       const rows: Row[] = [
         {
@@ -157,15 +152,6 @@ export function preferencesCacheDown(figures: Figures, seed: number) {
           source: "Little's law",
         },
         {
-          id: "places_in_time",
-          what: "reads that a worker may hold for all to be in time",
-          unit: "count",
-          bound: "about",
-          value: Math.floor(placesInTime),
-          formula: `postgres_reads_per_second / workers × ${deadlineMs} ms`,
-          source: `Little's law; it may hold ${maxConcurrent + maxQueued} now`,
-        },
-        {
           id: "workers_that_fit",
           what: "workers whose reads end before their deadline",
           unit: "count",
@@ -178,7 +164,7 @@ export function preferencesCacheDown(figures: Figures, seed: number) {
       return {
         rows,
         experiments: [outcome.experiment],
-        notes: load <= capacity ? [] : overloadNotes(placesInTime, workers > fitting),
+        notes: load <= capacity ? [] : overloadNotes(workers > fitting),
       };
     },
   )(figures);

@@ -175,11 +175,20 @@ describe("the simulation shows what the closed forms cannot", () => {
     seconds: 8,
   };
 
-  test("a queue that is longer than its deadline makes reads late, and breakers open: Postgres idles", () => {
-    const asTheLibrary = 1 - defaultedShare(overloaded);
-    const shortQueue = 1 - defaultedShare({ ...overloaded, bulkhead: { maxQueued: 16 } });
-    expect(shortQueue).toBeGreaterThan(0.18);
-    expect(asTheLibrary).toBeLessThan(0.75 * shortQueue);
+  test.each([16, 256, 2_048])("a queue of %d wastes nothing of an overloaded Postgres", (maxQueued) => {
+    expect(1 - defaultedShare({ ...overloaded, bulkhead: { maxQueued } })).toBeGreaterThan(0.19);
+  });
+
+  test("reads that run too slowly in all bulkheads at once are late, and breakers open: Postgres idles", () => {
+    const served = (maxConcurrent: number) =>
+      1 -
+      defaultedShare({
+        ...overloaded,
+        postgres: { readsPerSecond: 100, readMs: 1 },
+        bulkhead: { maxConcurrent },
+      });
+    expect(served(2)).toBeGreaterThan(0.9 * servedAtMost(overloaded.notificationsPerSecond, 100));
+    expect(served(8)).toBeLessThan(0.75 * served(2));
   });
 
   test("a few workers with their share of Postgres show what many do", () => {
