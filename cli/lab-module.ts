@@ -127,19 +127,21 @@ export interface LabDrillsModule {
   runOnLab(options: DrillsOptions & { readonly say: (line: string) => void }): Promise<DrillRunResult>;
 }
 
+function labMissing(next?: string): RedisopsError {
+  const message = "The lab needs a checkout of redisops; this is the published package";
+  return new RedisopsError("LAB_MISSING", message, next === undefined ? {} : { next });
+}
+
 /** Drills on a lab of their own. Throws LAB_MISSING in the published package. */
 export async function loadLabDrills(): Promise<LabDrillsModule> {
-  await loadLab();
+  if (!hasLab) {
+    throw labMissing("In a checkout, or on a staging platform: redisops drill run MODE --target staging.yaml.");
+  }
   return (await import(new URL("../drills/run-on-lab.ts", source).href)) as LabDrillsModule;
 }
 
 /** The lab. Throws LAB_MISSING in the published package. */
 export async function loadLab(): Promise<LabModule> {
-  if (!hasLab) {
-    throw new RedisopsError(
-      "LAB_MISSING",
-      "The lab needs a checkout of redisops; this is the published package",
-    );
-  }
+  if (!hasLab) throw labMissing();
   return (await import(source.href)) as LabModule;
 }

@@ -37,6 +37,11 @@ export const errorCodes = {
     next: "Name it with --config or REDISOPS_CONFIG, or let redisops init draft one.",
     exitCode: usage,
   },
+  INIT_NOTHING_FOUND: {
+    meaning: "None of the servers that redisops init was told of answered, so there is nothing to draft.",
+    next: "Correct the addresses and references of the command, or run it where it can reach them.",
+    exitCode: failed,
+  },
   CONFIG_EXISTS: {
     meaning: "There is a configuration already where redisops init would write one.",
     next: "Write the draft elsewhere with --out and compare, or overwrite the file with --force.",

@@ -30,7 +30,7 @@ export function decideBlocks(mode: DegradationMode): string[] {
 
 function watch({ role }: DegradationMode): string {
   const flag = role === "self" || role === "any" ? "" : ` --role ${role}`;
-  return codeBlock("sh", `watch -n 5 redisops status${flag}`);
+  return codeBlock("sh", `redisops status --watch${flag}`);
 }
 
 /** The Recover section: the plan and the run with what they print, or what to do where there is no command. */

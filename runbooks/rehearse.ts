@@ -22,7 +22,9 @@ export function rehearseBlocks(mode: DegradationMode): string[] {
     return [`The lab cannot bring it about. ${prose(drill?.reason ?? "", mode.id)}`.trimEnd()];
   }
   return [
-    "In a checkout, while `redisops lab up` runs in another terminal:",
+    "In a checkout, on a lab that is started for it, from the fault to the alert’s end, and with nothing left behind:",
+    codeBlock("sh", `redisops drill run ${mode.id}`),
+    "By hand, while `redisops lab up` runs in another terminal:",
     codeBlock("sh", drillCommands(mode).join("\n")),
     ...(drill.limits === undefined ? [] : [`**Limits of the lab:** ${prose(drill.limits, mode.id)}`]),
     "To end it:",

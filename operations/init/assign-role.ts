@@ -99,7 +99,9 @@ export async function assignRole(
 
 /** Providers cannot be found by their buckets alone: limits and credentials are elsewhere. */
 function providerTodos(draft: Draft, guess: RoleGuess | undefined): void {
-  const byProvider = Map.groupBy(guess?.accounts ?? [], ([provider]) => provider);
+  // Redis lists its keys in an order of its own.
+  const accounts = (guess?.accounts ?? []).toSorted((a, b) => (a.join(":") < b.join(":") ? -1 : 1));
+  const byProvider = Map.groupBy(accounts, ([provider]) => provider);
   for (const [provider, all] of byProvider) {
     const name = provider.toLowerCase();
     const kind = name.includes("twilio") ? "twilio" : name.includes("sendgrid") ? "sendgrid" : "http";

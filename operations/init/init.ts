@@ -42,6 +42,17 @@ function requireAnything(request: InitRequest): void {
   });
 }
 
+/** With nobody to ask, a draft of nothing at all would only be a typing error that was written down. */
+function requireFound({ sections, todos }: Draft, { ask }: InitRequest): void {
+  const found = Object.values(sections).some((section) => Object.keys(section ?? {}).length > 0);
+  if (ask !== undefined || found) return;
+  const why = todos.filter(({ path }) => !path.startsWith("roles.")).map(({ what }) => `\n  ${what}`);
+  throw new RedisopsError(
+    "INIT_NOTHING_FOUND",
+    `Nothing of what was named could be looked at; nothing was written:${why.join("")}`,
+  );
+}
+
 async function namePlatform(draft: Draft, request: InitRequest, database: string | undefined): Promise<void> {
   const suggestion =
     platformName(database === undefined || database === "postgres" ? "platform" : database) || "platform";
@@ -59,7 +70,7 @@ async function namePlatform(draft: Draft, request: InitRequest, database: string
 /**
  * Looks at a platform and drafts its configuration: topologies, which role lives where, tables, topics. Reads only, a bounded
  * amount, and asks only what it cannot find. What cannot be reached becomes a TODO. Rejects with USAGE where there is nothing
- * to look at.
+ * to look at, and with INIT_NOTHING_FOUND where none of it answers and nobody can be asked.
  */
 export async function draftConfig(request: InitRequest): Promise<Drafted> {
   requireAnything(request);
@@ -69,6 +80,7 @@ export async function draftConfig(request: InitRequest): Promise<Drafted> {
   await findRedis(draft, request, sent);
   await findKafka(draft, request);
   await findObservers(draft, request);
+  requireFound(draft, request);
   await namePlatform(draft, request, database);
   const { sections: config, findings, todos } = draft;
   return { text: renderDraft(draft), config, findings, todos };

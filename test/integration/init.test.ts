@@ -198,8 +198,8 @@ test("roles, topologies, keys and sizes are found on one server, behind Sentinel
   );
   expect(drafted.todos.map(({ path }) => path)).toEqual([
     "postgres",
-    "providers.twilio",
     "providers.acme",
+    "providers.twilio",
     "prometheus",
   ]);
 });
@@ -299,17 +299,26 @@ test("a server that is gone, one that hangs and one that wants another password 
   const closed = await workspace.port();
   const drafted = await draftConfig(
     request({
-      redis: [at(hung.port), at(closed), at(shared.port)],
+      redis: [at(hung.port), at(closed), at(shared.port), cluster.addresses[0] ?? ""],
       redisPasswords: ["${INIT_OTHER}"],
       postgres: at(closed),
       prometheus: `http://${at(closed)}`,
     }),
   );
   await hung.kill();
-  expect(read(drafted).roles).toEqual({});
+  expect(Object.keys(read(drafted).roles)).toEqual(["preferences"]);
   const whats = drafted.todos.map(({ what }) => what).join("\n");
   for (const each of [`${at(hung.port)} did not answer`, at(closed), at(shared.port), "Prometheus at"])
     expect(whats).toContain(each);
+});
+
+test("nothing is drafted where nothing answers and nobody can be asked", async () => {
+  const nobody = at(await workspace.port());
+  const lost = draftConfig(request({ redis: [nobody], postgres: nobody }));
+  await expect(lost).rejects.toMatchObject({
+    code: "INIT_NOTHING_FOUND",
+    message: expect.stringContaining(nobody),
+  });
 });
 
 test("a user that may look and nothing else is enough, and a role whose keys are gone is named by --role", async () => {

@@ -63,7 +63,9 @@ export async function holdConnections(config: PostgresConfig, share: number): Pr
       );
     }
     for (let left = wanted; left > 0; left -= atOnce) {
-      await Promise.all(Array.from({ length: Math.min(atOnce, left) }, open));
+      // Those that still open when one fails have to be there when all are given back.
+      const opened = await Promise.allSettled(Array.from({ length: Math.min(atOnce, left) }, open));
+      for (const each of opened) if (each.status === "rejected") throw each.reason;
     }
   } catch (error) {
     await release();

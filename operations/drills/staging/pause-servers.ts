@@ -70,10 +70,11 @@ export async function pauseServers(
     for (const pause of pauses) pause.end();
   };
   try {
-    const connections = await Promise.all(
+    const connecting = await Promise.allSettled(
       addresses.map((address) => connectNode(config, address, `${role} Redis at ${address}`, timeouts)),
     );
-    pauses.push(...connections.map((connection) => new Pause(connection)));
+    for (const each of connecting) if (each.status === "fulfilled") pauses.push(new Pause(each.value));
+    for (const each of connecting) if (each.status === "rejected") throw each.reason;
     await Promise.all(pauses.map((pause) => pause.begin()));
   } catch (error) {
     end();
