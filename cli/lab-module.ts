@@ -135,7 +135,9 @@ function labMissing(next?: string): RedisopsError {
 /** Drills on a lab of their own. Throws LAB_MISSING in the published package. */
 export async function loadLabDrills(): Promise<LabDrillsModule> {
   if (!hasLab) {
-    throw labMissing("In a checkout, or on a staging platform: redisops drill run MODE --target staging.yaml.");
+    throw labMissing(
+      "In a checkout, or on a staging platform: redisops drill run MODE --target staging.yaml.",
+    );
   }
   return (await import(new URL("../drills/run-on-lab.ts", source).href)) as LabDrillsModule;
 }
