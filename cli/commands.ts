@@ -31,7 +31,7 @@ export const commands: Readonly<Record<string, Command>> = {
     load: async (finish) => loaded((await import("./commands/audit.ts")).auditCommand(finish)),
   },
   oncall: {
-    describe: "Answer an alert with the live diagnosis and the prepared plan",
+    describe: "Answer an alert with what holds now and the plan that would end it",
     load: async (finish) => loaded((await import("./commands/oncall.ts")).oncallCommand(finish)),
   },
   drill: {
