@@ -27,14 +27,16 @@ export const errorReport = z
     problems: z
       .array(
         z.strictObject({
-          line: z.int(),
-          column: z.int(),
+          line: z.int().optional(),
+          column: z.int().optional(),
           path: z.string(),
           message: z.string(),
         }),
       )
       .optional()
-      .describe("Each mistake in a configuration, with its place."),
+      .describe(
+        "Each mistake in a configuration, with its place in the file; a secret that cannot be read has none.",
+      ),
   })
   .describe("What went wrong.");
 
