@@ -29,6 +29,18 @@ const catalogRow = z.strictObject({
   verified: z.strictObject({
     state: z.string(),
     commands: z.int().optional(),
+    digest: z.string().optional().describe("Of the drill and the page's commands when they were run."),
+    seconds: z
+      .strictObject({
+        detect: z
+          .number()
+          .nullable()
+          .describe("From the fault until the alert fired, on the drill's clocks."),
+        recover: z.number().nullable().describe("From the recovery's beginning until the alert was over."),
+        command: z.strictObject({ line: z.string(), seconds: z.number() }).nullable(),
+      })
+      .optional()
+      .describe("What the recorded drill measured."),
     versions: z.record(z.string(), z.string()).optional(),
   }),
   gaps: z.array(z.strictObject({ column: z.string(), what: z.string() })).describe("What is missing."),
