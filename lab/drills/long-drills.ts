@@ -10,6 +10,8 @@ const long: Readonly<Record<string, string>> = {
     "the faults are those of PendingDeliveriesBacklog, the delivery workers only stay away for longer",
   ProviderAccountBlocked: "the fault is that of ProviderCapacityExhausted, on one account instead of all",
   ProviderThrottled: "as ProviderAccountBlocked: the same drill",
+  TokenBucketsDrained:
+    "it waits for buckets to run low; TokenBucketsDown and ProviderCapacityExhausted are of the same role",
   Watchdog: "it waits for more than a minute of silence; ExporterDown is of the same role",
   RedisFailover: "the alert fires over failovers of real servers in test/integration/alerts-failover",
 };

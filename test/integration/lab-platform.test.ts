@@ -5,6 +5,7 @@ import type { LabStatus } from "../../lab/platform/status.ts";
 import { signal } from "../../lab/process-tree.ts";
 import { waitUntil } from "../../lab/wait.ts";
 import { LabUnderTest, labPatience } from "../fixtures/lab-platform.ts";
+import { long } from "../fixtures/long.ts";
 import { RedisopsChild } from "../fixtures/redisops-child.ts";
 
 const lab = new LabUnderTest();
@@ -167,7 +168,12 @@ test("what makes no sense is refused and changes nothing", async () => {
   expect(processes.every(({ condition }) => condition === "up")).toBe(true);
 });
 
-test(
+/** What the drills of `make test` cause, count and undo as well. */
+function alsoDrilled(name: string, body: () => Promise<void>): void {
+  if (long) test(name, body, labPatience);
+}
+
+alsoDrilled(
   "a registry that is killed under load costs delay: no message is lost and the order is kept",
   async () => {
     await loud();
@@ -190,7 +196,6 @@ test(
       outOfOrder: 0,
     });
   },
-  labPatience,
 );
 
 test(
@@ -229,46 +234,42 @@ test(
   labPatience,
 );
 
-test(
-  "each other fault does what it says, and heal undoes them all",
-  async () => {
-    await loud();
-    expect(await lab.done("inject", "hang", "--role", "rate_limit")).toContain("hangs");
-    expect(await lab.done("inject", "slow", "--role", "sequence")).toContain("is slow");
-    expect(await lab.done("inject", "failover", "--role", "dedup")).toBe(
-      "dedup-replica is the primary of the filter now",
-    );
-    expect(await lab.done("inject", "failover", "--role", "token_bucket", "--shard", "3")).toContain(
-      "takes shard 3 over",
-    );
-    expect(await lab.done("inject", "restart-empty", "--role", "registry")).toContain("empty");
-    expect(await lab.done("inject", "provider-429", "--provider", "twilio", "--account", "main")).toBe(
-      "429 from twilio/main",
-    );
-    expect(await lab.done("inject", "fill-postgres-pool")).toMatch(
-      /^20 connections of PgBouncer's pool and [67]\d /,
-    );
-    expect(await lab.done("inject", "kafka-down")).toContain("kafka (pid ");
-    const during = await lab.statusUntil("429s", (now) => (now.providers?.[0]?.throttled ?? 0) > 0);
-    expect(during.faults.map(({ fault }) => fault)).toEqual([
-      "hang",
-      "slow",
-      "provider-429",
-      "fill-postgres-pool",
-      "kafka-down",
-    ]);
-    const conditions = Object.fromEntries(during.processes.map(({ name, condition }) => [name, condition]));
-    expect(conditions).toMatchObject({ "rate-limit": "hung", sequence: "slow", kafka: "down" });
+alsoDrilled("each other fault does what it says, and heal undoes them all", async () => {
+  await loud();
+  expect(await lab.done("inject", "hang", "--role", "rate_limit")).toContain("hangs");
+  expect(await lab.done("inject", "slow", "--role", "sequence")).toContain("is slow");
+  expect(await lab.done("inject", "failover", "--role", "dedup")).toBe(
+    "dedup-replica is the primary of the filter now",
+  );
+  expect(await lab.done("inject", "failover", "--role", "token_bucket", "--shard", "3")).toContain(
+    "takes shard 3 over",
+  );
+  expect(await lab.done("inject", "restart-empty", "--role", "registry")).toContain("empty");
+  expect(await lab.done("inject", "provider-429", "--provider", "twilio", "--account", "main")).toBe(
+    "429 from twilio/main",
+  );
+  expect(await lab.done("inject", "fill-postgres-pool")).toMatch(
+    /^20 connections of PgBouncer's pool and [67]\d /,
+  );
+  expect(await lab.done("inject", "kafka-down")).toContain("kafka (pid ");
+  const during = await lab.statusUntil("429s", (now) => (now.providers?.[0]?.throttled ?? 0) > 0);
+  expect(during.faults.map(({ fault }) => fault)).toEqual([
+    "hang",
+    "slow",
+    "provider-429",
+    "fill-postgres-pool",
+    "kafka-down",
+  ]);
+  const conditions = Object.fromEntries(during.processes.map(({ name, condition }) => [name, condition]));
+  expect(conditions).toMatchObject({ "rate-limit": "hung", sequence: "slow", kafka: "down" });
 
-    await lab.done("inject", "heal");
-    const after = await quiet();
-    expect(after.faults).toEqual([]);
-    expect(after.processes.filter(({ condition }) => condition !== "up")).toEqual([]);
-    expect(messages(after)).toMatchObject({ pending: 0, lost: 0, delivered: messages(after).accepted });
-    expect(notifications(after)).toMatchObject({ unaccounted: 0, missed: 0 });
-  },
-  labPatience,
-);
+  await lab.done("inject", "heal");
+  const after = await quiet();
+  expect(after.faults).toEqual([]);
+  expect(after.processes.filter(({ condition }) => condition !== "up")).toEqual([]);
+  expect(messages(after)).toMatchObject({ pending: 0, lost: 0, delivered: messages(after).accepted });
+  expect(notifications(after)).toMatchObject({ unaccounted: 0, missed: 0 });
+});
 
 test(
   "what observes the platform is started again, too, and no fault of a process outlives the next one",
