@@ -163,7 +163,7 @@ test(
     const env = { SMALL_REDIS: wrong.redis, SMALL_POSTGRES: wrong.postgres, SMALL_PROVIDER: wrong.provider };
     const codes = await runEverything("rejected", asking, env);
     expect(Object.values(codes)).toEqual([1, 1, 1, 1, 1]);
-    expect(await look("rejected", env)).toEqual([1, 0, 0, 0]);
+    expect(await look("rejected", env)).toEqual([1, 0, 0, 1]);
     expect(seen("stdout of doctor (rejected)")).toContain("rejects the credentials");
     for (const code of ["REDIS_AUTH", "POSTGRES_AUTH", "PROVIDER_UNAVAILABLE"]) {
       expect(seen("stdout of status (rejected)")).toContain(code);
