@@ -18,6 +18,9 @@ export interface Todo {
   readonly lines: readonly string[];
 }
 
+/** What is missing of something that nobody named. */
+export const noAddress = "no address was given.";
+
 /** A configuration in the making. */
 export class Draft {
   readonly sections: Record<string, unknown> = {};

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { askAlertmanager } from "../../core/alertmanager.ts";
 import { messageOf } from "../../core/errors.ts";
 import { askPrometheus } from "../../core/prometheus.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, noAddress } from "./draft.ts";
 import { answerDeadline, askFor, type InitRequest } from "./request.ts";
 
 const built = z.object({ data: z.object({ version: z.string() }) });
@@ -38,7 +38,7 @@ export async function findObservers(draft: Draft, request: InitRequest): Promise
       draft.todo("prometheus", `${messageOf(error)}.`, `Then: prometheus: { url: ${prometheus} }`);
     }
   } else if (ask === undefined)
-    draft.todo("prometheus", "no address was given.", "redisops init --prometheus http://HOST:9090");
+    draft.todo("prometheus", noAddress, "redisops init --prometheus http://HOST:9090");
   alertmanager ??= await askFor("url", ask, "Alertmanager, http://host:port (nothing where there is none)");
   if (alertmanager !== undefined) {
     try {

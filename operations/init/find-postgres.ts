@@ -5,7 +5,7 @@ import { withDeadline } from "../../core/deadline.ts";
 import { messageOf, RedisopsError } from "../../core/errors.ts";
 import { connectPostgres } from "../../core/postgres/connect.ts";
 import { withPostgres } from "../../exporters/postgres-session.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, noAddress } from "./draft.ts";
 import { guessTables, type ListedTable, preferenceTables } from "./guess-tables.ts";
 import { answerDeadline, askFor, type InitRequest, tlsOf } from "./request.ts";
 
@@ -109,7 +109,7 @@ export async function findPostgres(draft: Draft, request: InitRequest): Promise<
     if (ask === undefined)
       draft.todo(
         "postgres",
-        "no address was given.",
+        noAddress,
         "redisops init --postgres HOST:PORT --postgres-database NAME --postgres-password '${NAME}'",
       );
     return { database: undefined, sent: undefined };

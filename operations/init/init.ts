@@ -1,5 +1,5 @@
 import { RedisopsError } from "../../core/errors.ts";
-import { Draft, type Finding, type Todo } from "./draft.ts";
+import { Draft, type Finding, noAddress, type Todo } from "./draft.ts";
 import { findKafka } from "./find-kafka.ts";
 import { findObservers } from "./find-observers.ts";
 import { findPgBouncer, findPostgres } from "./find-postgres.ts";
@@ -46,7 +46,8 @@ function requireAnything(request: InitRequest): void {
 function requireFound({ sections, todos }: Draft, { ask }: InitRequest): void {
   const found = Object.values(sections).some((section) => Object.keys(section ?? {}).length > 0);
   if (ask !== undefined || found) return;
-  const why = todos.filter(({ path }) => !path.startsWith("roles.")).map(({ what }) => `\n  ${what}`);
+  const named = todos.filter(({ path, what }) => !path.startsWith("roles.") && what !== noAddress);
+  const why = named.map(({ what }) => `\n  ${what}`);
   throw new RedisopsError(
     "INIT_NOTHING_FOUND",
     `Nothing of what was named could be looked at; nothing was written:${why.join("")}`,

@@ -30,13 +30,14 @@ async function kafkaChecks(text: string) {
   return checks.filter(({ id }) => id.startsWith("kafka.")).map(({ id, status }) => [id, status]);
 }
 
-test("a Kafka that is not there is a TODO, and a failed check", async () => {
+test("a Kafka that is not there is no platform to draft, and a failed check", async () => {
   const brokers = `127.0.0.1:${await workspace.port()}`;
-  const { text, todos } = await drafted(brokers);
-  expect(todos.find(({ path }) => path === "kafka")?.what).toContain(brokers);
-  expect(await kafkaChecks(`${text}\nkafka: { brokers: ["${brokers}"] }\n`)).toEqual([
-    ["kafka.reach", "failed"],
-  ]);
+  await expect(drafted(brokers)).rejects.toMatchObject({
+    code: "INIT_NOTHING_FOUND",
+    message: expect.stringMatching(new RegExp(`nothing was written:\n  Kafka at ${brokers} [^\n]+$`)),
+  });
+  const text = `platform: lonely\nroles: {}\nkafka: { brokers: ["${brokers}"] }\n`;
+  expect(await kafkaChecks(text)).toEqual([["kafka.reach", "failed"]]);
 });
 
 if (long) {
