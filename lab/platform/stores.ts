@@ -50,7 +50,9 @@ export async function startStores(
   const [database, cluster, dedup, standalone] = await Promise.all([
     stopwatch.time("Postgres and PgBouncer", async () => {
       // Tables that fill from nothing are planned badly until they are looked at, by default only once a minute.
-      const postgres = await startPostgres(workspace, { settings: { autovacuum_naptime: "5s" } });
+      // It is killed here: what was committed has to be there afterwards.
+      const settings = { autovacuum_naptime: "5s", synchronous_commit: "on" };
+      const postgres = await startPostgres(workspace, { settings });
       const [pgbouncer] = await Promise.all([startPgBouncer(workspace, { postgres }), prepare(postgres)]);
       return { postgres, pgbouncer };
     }),
