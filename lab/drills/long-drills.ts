@@ -2,8 +2,8 @@ import type { DegradationMode } from "../../catalog/mode.ts";
 import type { Drill } from "../../operations/drills/drill.ts";
 
 /**
- * Modes whose drill shows little that another one does not, or only waits for longer, with what `make test` proves of them all the same. They
- * are left to `npm run test:runbooks`; their pages are held against what that recorded.
+ * Modes whose drill shows little that another one does not, or only waits for longer, with what `make test` proves of
+ * them all the same. They are left to `npm run test:runbooks`; their pages are held against what that recorded.
  */
 const long: Readonly<Record<string, string>> = {
   DeliveryDelayBudgetBurn:
