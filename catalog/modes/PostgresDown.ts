@@ -122,6 +122,8 @@ export const PostgresDown: DegradationMode = {
     kind: "lab",
     inject: ["kill --role postgres"],
     alsoFires: {
+      NotificationsShedBudgetBurn:
+        "What waited meanwhile is sent at once, above the limit that workers have learned.",
       PreferencesDefaulting: "Of those that are assumed, enough belong to people whose entries have run out.",
       DegradedDecisionsBudgetBurn:
         "Preferences that the cache cannot vouch for are not looked up, but assumed.",

@@ -163,7 +163,10 @@ export const PreferencesCacheDown: DegradationMode = {
   drill: {
     kind: "lab",
     inject: ["kill-all --role preferences"],
-    alsoFires: { TokenBucketsDown: "The lab has both roles in one cluster." },
+    alsoFires: {
+      NotificationsShedBudgetBurn: "The buckets of the same cluster are away, so that learned limits hold.",
+      TokenBucketsDown: "The lab has both roles in one cluster.",
+    },
   },
   inhibits: [
     "RedisDown",

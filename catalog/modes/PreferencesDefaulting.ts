@@ -150,6 +150,8 @@ export const PreferencesDefaulting: DegradationMode = {
     kind: "lab",
     inject: ["cut-shard --shard 0", "fill-postgres-pool"],
     alsoFires: {
+      NotificationsShedBudgetBurn:
+        "The shard takes buckets along, and what waited is sent at once afterwards.",
       RedisClusterSlotsUncovered: "A shard of the cache is cut.",
       RedisShardDown: "The same, by its cause.",
       RedisReplicaLost: "The shard’s replica is cut with it.",

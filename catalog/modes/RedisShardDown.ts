@@ -119,6 +119,9 @@ export const RedisShardDown: DegradationMode = {
   drill: {
     kind: "lab",
     inject: ["cut-shard --shard 3"],
+    alsoFires: {
+      NotificationsShedBudgetBurn: "The shard takes buckets along, so that learned limits hold.",
+    },
     limits: "The lab’s nodes store nothing on disk: a shard that comes back is empty.",
   },
   inhibits: ["RedisReplicaLost", "RedisErrorRateHigh"],

@@ -140,6 +140,7 @@ export const TokenBucketsDown: DegradationMode = {
     kind: "lab",
     inject: ["kill-all --role token_bucket"],
     alsoFires: {
+      NotificationsShedBudgetBurn: "Without buckets workers keep to the limits that they have learned.",
       PreferencesCacheDown: "The lab has both roles in one cluster.",
       DegradedDecisionsBudgetBurn: "The breaker decides in the buckets’ place; a ticket silences no page.",
     },
